@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""The invariants that a scenario can hold, by name: their parameters and the checks they rest on.
+
+Only the names and shapes; how each is judged is in `harness.invariant`, joined by `harness.registry`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of an invariant: one text, or several when `many`; required without a `default`."""
+
+    summary: str
+    many: bool = False
+    default: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InvariantSpec:
+    """An invariant's name and shape.
+
+    `check` names a check that is read, with the same parameters, at each boot's end; `snap` is the
+    catalogue's name of the snap that provides what is checked, where a scenario installs it.
+    """
+
+    name: str
+    summary: str
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    check: str = ""
+    snap: str = ""
+
+
+INVARIANTS: Mapping[str, InvariantSpec] = {
+    spec.name: spec
+    for spec in (
+        InvariantSpec(
+            "policy-from-running-snapd",
+            "at each boot's end, every snap service runs under policy made by the snapd that runs",
+            {"services": Parameter("security tags (snap.NAME.APP) to judge", many=True, default=())},
+        ),
+        InvariantSpec(
+            "units-healthy",
+            "at each boot's end, these units are active, and no snap unit has failed or restarted",
+            {"units": Parameter("units to judge; all of the plan's services by default", True, ())},
+        ),
+        InvariantSpec(
+            "snapd-is-who-it-should-be",
+            "the snapd that runs is the one that the sequence of steps implies",
+        ),
+        InvariantSpec(
+            "console-clean",
+            "the console shows no panic, oops, lock-up, killed process or file system error",
+            {"allow": Parameter("names of kinds of trouble to accept", many=True, default=())},
+        ),
+        InvariantSpec(
+            "network-managed",
+            "NetworkManager manages an interface and has it connected",
+            {"interface": Parameter("the interface, such as eth1", default=("eth1",))},
+            check="network-managed",
+            snap="network-manager",
+        ),
+        InvariantSpec(
+            "bluetooth-managed",
+            "bluetoothd answers on D-Bus and has brought up the kernel's Bluetooth management interface",
+            check="bluetooth-managed",
+            snap="bluez",
+        ),
+    )
+}

@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""A scenario with everything looked up and filled in: what the engine carries out, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from harness.model.scenario import Control, RebootHow, Timeouts
+from harness.model.spans import Span
+
+PLAN_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class SnapRef:
+    """A snap file that the guest will be given.
+
+    `entry` is the catalogue's name (a core's version, or a service snap's name), `variant` a service
+    snap's variant, `file_name` the name under which it lies on the payload disk.
+    """
+
+    snap: str
+    entry: str
+    file_name: str
+    variant: str = ""
+    replica: bool = False
+
+    @property
+    def is_core(self) -> bool:
+        """True when this is a core, so that `entry` names the snapd inside."""
+        return self.snap == "core"
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """Start the machine and wait until the guest says that it is ready."""
+
+
+@dataclass(frozen=True, slots=True)
+class InstallSnap:
+    """`snap install --dangerous FILE`; also how a refresh is done without a store."""
+
+    ref: SnapRef
+    refresh: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RevertSnap:
+    """`snap revert SNAP`."""
+
+    snap: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveSnap:
+    """`snap remove SNAP`."""
+
+    snap: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectPlug:
+    """`snap connect PLUG [SLOT]`."""
+
+    plug: str
+    slot: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DisconnectPlug:
+    """`snap disconnect PLUG [SLOT]`."""
+
+    plug: str
+    slot: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RebootGuest:
+    """End this boot as `how` says and wait for a boot with another boot id."""
+
+    how: RebootHow
+
+
+@dataclass(frozen=True, slots=True)
+class RunCommand:
+    """Run a shell command as root in the guest."""
+
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitCommand:
+    """Repeat a shell command in the guest until it succeeds."""
+
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitUnit:
+    """Wait for a unit's ActiveState."""
+
+    unit: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """Look once the guest has nothing left to do; not getting there is recorded, not an error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Have the witness read what the guest's kernel holds.
+
+    `expects_core` is the catalogue's name of the core whose snapd the sequence implies at this
+    point. `checks` are read through testinfra at the same time. `boot_end` marks the look that an
+    end-state invariant judges its boot by; it waits until the guest has nothing left to do, and says
+    so when its time passes first.
+    """
+
+    reason: str
+    expects_core: str
+    boot_end: bool = False
+    checks: tuple[Check, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A named reading of the guest's state and its parameters, such as `network-managed` of eth1."""
+
+    name: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StartChange:
+    """Start a change without waiting for it (`--no-wait`)."""
+
+    change: InstallSnap | RevertSnap | RemoveSnap
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitChange:
+    """Wait until the change started by `StartChange` is done; nothing to do after a reboot."""
+
+
+Action = (
+    Boot
+    | InstallSnap
+    | RevertSnap
+    | RemoveSnap
+    | ConnectPlug
+    | DisconnectPlug
+    | RebootGuest
+    | RunCommand
+    | AwaitCommand
+    | AwaitUnit
+    | Settle
+    | Look
+    | StartChange
+    | AwaitChange
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """One numbered action.
+
+    `number` is ``3`` or ``3.2``; `title` is how people are told of it; `span` is the line of the
+    scenario it comes from (None when implied); `timeout` is in nominal seconds.
+    """
+
+    number: str
+    title: str
+    action: Action
+    timeout: float
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedInvariant:
+    """An invariant to judge by, its parameters complete."""
+
+    name: str
+    parameters: Mapping[str, tuple[str, ...]]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything a run needs to know, printable and serialisable; nothing in it touches a machine."""
+
+    format: int
+    scenario: str
+    file: str
+    summary: str
+    report: str
+    variant: Mapping[str, str]
+    image: str
+    snaps: tuple[SnapRef, ...]
+    services: tuple[str, ...]
+    steps: tuple[PlannedStep, ...]
+    invariants: tuple[PlannedInvariant, ...]
+    timeouts: Timeouts
+    control: Control | None = None
+
+    @property
+    def title(self) -> str:
+        """The scenario's name with its variant, as reports head their page."""
+        points = ",".join(f"{key}={value}" for key, value in self.variant.items())
+        return f"{self.scenario}[{points}]" if points else self.scenario

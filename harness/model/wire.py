@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""What the witness in the guest says, line by line, over virtio-serial (probe/WIRE.md is the contract)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.model.clock import GuestTime, HostTime
+from harness.model.observation import Look
+
+WITNESS_PORT = "org.revert-safety.witness"
+LONGEST_LINE = 8 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """The witness started: in which boot, with which code, at which guest time."""
+
+    boot_id: str
+    agent_sha256: str
+    at: GuestTime
+    kernel: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The guest accepts ssh connections from now on."""
+
+    boot_id: str
+    at: GuestTime
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """The answer to a request for a look."""
+
+    request: int
+    look: Look
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """The witness could not do something; `request` is 0 when nobody asked for it."""
+
+    request: int
+    message: str
+
+
+Said = Hello | Ready | Looked | Trouble
+
+
+@dataclass(frozen=True, slots=True)
+class LookRequest:
+    """Ask for a look. The witness first waits up to `settle` seconds for the guest to be settled."""
+
+    request: int
+    reason: str
+    settle: float
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A line of witness.jsonl: the guest's own bytes (as text), when and in which boot they came."""
+
+    at: HostTime
+    boot: int
+    said: str
