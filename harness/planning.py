@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""From scenario files to plans, for every surface: finds the catalogue and picks the variants.
+
+Light to import: nothing here knows of machines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from harness.errors import Mistake
+from harness.model.catalogue import Catalogue
+from harness.model.plan import Plan
+from harness.scenario.catalogue import load_catalogue
+from harness.scenario.compile import load_plans
+
+CATALOGUE = Path("images", "catalogue.yaml")
+
+
+def find_catalogue(near: Path) -> Path:
+    """The catalogue of the project that `near` lies in: ``images/catalogue.yaml`` beside or above it.
+
+    :raise Mistake: there is none.
+    """
+    start = near.absolute()
+    for directory in (start, *start.parents):
+        if (directory / CATALOGUE).is_file():
+            return directory / CATALOGUE
+    raise Mistake(f"cannot find {CATALOGUE} in {start} or above", hint="give one with --catalogue FILE")
+
+
+def plans_of(file: Path, catalogue: Catalogue, only: Mapping[str, str]) -> tuple[Plan, ...]:
+    """One plan for each variant of the scenario in `file` that `only` leaves.
+
+    :raise Mistakes: with every problem in the file.
+    """
+    return _chosen(load_plans(file, catalogue), only, file)
+
+
+def plan_all(
+    paths: Sequence[Path], catalogue: Path | None = None, only: Mapping[str, str] | None = None
+) -> tuple[Plan, ...]:
+    """The plans of several files or directories of them; the catalogue is looked for when none is given.
+
+    :raise Mistakes: with every problem of the first file that has one.
+    """
+    files = [file for path in paths for file in scenario_files(path)]
+    loaded = load_catalogue(catalogue or find_catalogue(paths[0]))
+    return tuple(plan for file in files for plan in plans_of(file, loaded, only or {}))
+
+
+def scenario_files(path: Path) -> tuple[Path, ...]:
+    """The file itself, or the ``*.yaml`` files below a directory, sorted.
+
+    :raise Mistake: there is none.
+    """
+    files = tuple(sorted(path.rglob("*.yaml"))) if path.is_dir() else (path,)
+    if not files:
+        raise Mistake(f"cannot find a scenario in {path}: it has no *.yaml file")
+    return files
+
+
+def _chosen(plans: tuple[Plan, ...], only: Mapping[str, str], file: Path) -> tuple[Plan, ...]:
+    chosen = tuple(plan for plan in plans if all(plan.variant.get(k) == v for k, v in only.items()))
+    if chosen:
+        return chosen
+    wanted = ", ".join(f"{key}={value}" for key, value in only.items())
+    there = "; ".join(_point(plan) for plan in plans)
+    raise Mistake(f"{file}: cannot find a variant with {wanted}", hint=f"it has: {there}")
+
+
+def _point(plan: Plan) -> str:
+    return ", ".join(f"{key}={value}" for key, value in plan.variant.items()) or "only one, without a name"

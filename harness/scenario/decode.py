@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""A scenario file to scenarios: typed, one for each point of its matrix, every name still to be looked up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.model.invariants import INVARIANTS
+from harness.model.scenario import Control, Scenario, Start, Timeouts
+from harness.model.spans import Span
+from harness.scenario import durations, source
+from harness.scenario.holds import HOLD, note_repeated
+from harness.scenario.shapes import Choice, Duration, Field, Filled, ListOf, Record, Text
+from harness.scenario.source import Node, Problems, Scalar, Table
+from harness.scenario.steps import CONNECTION, STEP
+from harness.scenario.vary import VARY, broken_variables, expand
+
+_START = Record(
+    "'start'",
+    {
+        "core": Field(Text("a core of the catalogue"), "the core to begin with", required=True),
+        "snaps": Field(ListOf(Text("the name of a snap")), "snaps to install"),
+        "connections": Field(ListOf(CONNECTION), "connections besides those that the catalogue gives"),
+    },
+)
+_TIMEOUTS = Record(
+    "'timeouts'",
+    {
+        "boot": Field(Duration(), "until a boot can be reached"),
+        "step": Field(Duration(), "for a change or a wait"),
+        "settle": Field(Duration(), "until a boot has nothing left to do"),
+        "command": Field(Duration(), "for a command"),
+        "run": Field(Duration(), "for all of it"),
+    },
+)
+_CONTROL = Record(
+    "'control'",
+    {
+        "violates": Field(
+            Choice("invariant", tuple(INVARIANTS)), "the invariant that must be VIOLATED", required=True
+        ),
+        "subjects": Field(
+            ListOf(Text("a security tag or a unit")), "each of these must be among the findings"
+        ),
+        "author": Field(Text("a core of the catalogue"), "the core whose policy they must be found under"),
+        "class": Field(Text("a class of finding"), "the class that the findings must have, such as stale"),
+    },
+)
+DOCUMENT = Record(
+    "the scenario",
+    {
+        "summary": Field(Text("one line of text", r"[^\n]+"), "one line for people", required=True),
+        "report": Field(Text("a link (https://…)", r"https?://\S+"), "where the trouble was reported"),
+        "image": Field(Text("an image of the catalogue"), "the guest to run in", required=True),
+        "start": Field(_START, "what is installed before the first step", required=True),
+        "vary": Field(VARY, "variables and their values: the scenario runs once for each combination"),
+        "steps": Field(ListOf(STEP, 1, "say what happens"), "what happens, in order", required=True),
+        "hold": Field(
+            ListOf(HOLD, 1, "a scenario that holds nothing proves nothing"), "what must hold", required=True
+        ),
+        "timeouts": Field(_TIMEOUTS, "nominal, scaled by how fast the host is"),
+        "control": Field(
+            _CONTROL, "how this scenario must come out VIOLATED, to prove that the check can fail"
+        ),
+    },
+)
+
+
+def load_scenarios(path: Path) -> tuple[Scenario, ...]:
+    """The scenarios of a file, one for each variant, in the order of the file.
+
+    Raises Mistake when the file cannot be read and Mistakes with all that is wrong in it.
+    """
+    problems = Problems()
+    scenarios = read_scenarios(path, problems)
+    problems.raise_if_any()
+    return scenarios
+
+
+def read_scenarios(path: Path, problems: Problems) -> tuple[Scenario, ...]:
+    """As `load_scenarios`, but mistakes are noted; what is wrong is left out of the scenarios."""
+    return decode(source.load(path), name_of(path), problems)
+
+
+def decode(root: Node, name: str, problems: Problems) -> tuple[Scenario, ...]:
+    """The scenarios of a document; what is wrong is noted and left out of them."""
+    if not isinstance(root, Table):
+        DOCUMENT.fill(root, "the file", problems)
+        return ()
+    points = expand(root, problems)
+    found = Problems()
+    scenarios = tuple(_scenario(point.root, name, point.variant, found) for point in points)
+    broken = broken_variables(root, points)
+    kept = (problem for problem in found.found if not any(name in problem.message for name in broken))
+    problems.found = list(dict.fromkeys([*problems.found, *kept]))
+    return scenarios
+
+
+def name_of(path: Path) -> str:
+    """The file's place below the directory called `scenarios`, without ``.yaml``; else its bare name."""
+    parts = path.absolute().parts
+    stem = path.name.removesuffix(".yaml")
+    if "scenarios" not in parts[:-1]:
+        return stem
+    after = len(parts) - parts[::-1].index("scenarios", 1)
+    return "/".join([*parts[after:-1], stem])
+
+
+def _scenario(root: Table, name: str, variant: Mapping[str, str], problems: Problems) -> Scenario:
+    filled = DOCUMENT.fill(root, "the file", problems)
+    values: Mapping[str, Any] = filled.values if filled else {}
+    nowhere = Scalar(root.span, "", plain=True)
+    image = values.get("image", nowhere)
+    holds = values.get("hold", ())
+    note_repeated(holds, problems)
+    return Scenario(
+        file=root.span.file,
+        name=name,
+        summary=values.get("summary", nowhere).text,
+        span=root.span,
+        image=image.text,
+        image_span=image.span,
+        start=_start(values.get("start"), root.span, problems),
+        steps=values.get("steps", ()),
+        hold=holds,
+        report=values.get("report", nowhere).text,
+        variant=variant,
+        timeouts=_timeouts(values.get("timeouts"), problems),
+        control=_control(values["control"]) if "control" in values else None,
+    )
+
+
+def _start(filled: Filled | None, span: Span, problems: Problems) -> Start:
+    if filled is None:
+        return Start(span, "")
+    core, snaps, connections = filled.get("core"), filled.get("snaps", ()), filled.get("connections", ())
+    names: dict[str, Span] = {}
+    for scalar in (core, *snaps, *connections):
+        if scalar.text in names:
+            problems.add(scalar.span, f"{scalar.text!r} is given twice, first at {names[scalar.text]}")
+        names[scalar.text] = scalar.span
+    return Start(filled.span, core.text, _texts(snaps), _texts(connections), names)
+
+
+def _timeouts(filled: Filled | None, problems: Problems) -> Timeouts:
+    if filled is None:
+        return Timeouts()
+    timeouts = Timeouts(**filled.values)
+    for name in ("boot", "step", "settle", "command"):
+        if getattr(timeouts, name) > timeouts.run:
+            longer = f"'{name}' ({durations.show(getattr(timeouts, name))})"
+            problems.add(filled.span, f"{longer} is longer than 'run' ({durations.show(timeouts.run)})")
+    return timeouts
+
+
+def _control(filled: Filled) -> Control:
+    subjects, author, kind = filled.get("subjects", ()), filled.get("author"), filled.get("class")
+    return Control(
+        filled.span,
+        filled.get("violates"),
+        _texts(subjects),
+        author.text if author else "",
+        kind.text if kind else "",
+        {scalar.text: scalar.span for scalar in (*subjects, author) if scalar},
+    )
+
+
+def _texts(scalars: tuple[Scalar, ...]) -> tuple[str, ...]:
+    return tuple(scalar.text for scalar in scalars)

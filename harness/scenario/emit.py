@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""A scenario's steps to numbered actions, with those that are implied: the start, looks, and boots' ends."""
+
+from __future__ import annotations
+
+from harness.model.catalogue import Catalogue
+from harness.model.plan import (
+    Action,
+    AwaitChange,
+    AwaitCommand,
+    AwaitUnit,
+    Boot,
+    ConnectPlug,
+    DisconnectPlug,
+    InstallSnap,
+    Look,
+    PlannedStep,
+    RebootGuest,
+    RevertSnap,
+    RunCommand,
+    Settle,
+    StartChange,
+)
+from harness.model.scenario import (
+    Connect,
+    Disconnect,
+    During,
+    Install,
+    Reboot,
+    RebootHow,
+    Refresh,
+    Remove,
+    Revert,
+    Run,
+    Scenario,
+    Step,
+    WaitSettled,
+    WaitUnit,
+    WaitUntil,
+)
+from harness.model.spans import Span
+from harness.scenario.changes import Change, action_of, title_of
+from harness.scenario.checks import checks_for
+from harness.scenario.numbers import Numbers
+from harness.scenario.refs import Refs
+from harness.scenario.sequence import Sequence
+from harness.scenario.source import Problems
+from harness.scenario.steps import split_connection
+
+_LONGEST_COMMAND = 60
+
+
+class Emitter:
+    """Emits one scenario's planned steps, following what is installed meanwhile."""
+
+    def __init__(self, scenario: Scenario, catalogue: Catalogue, refs: Refs, problems: Problems) -> None:
+        self._scenario = scenario
+        self._catalogue = catalogue
+        self._refs = refs
+        self._timeouts = scenario.timeouts
+        self._sequence = Sequence(scenario.start.core, problems)
+        self._numbers = Numbers()
+        self._boot = 1
+        self._planned: list[PlannedStep] = []
+        self._unconnected: list[str] = []
+
+    def emit(self) -> tuple[PlannedStep, ...]:
+        """All steps in order."""
+        self._start()
+        for step in self._scenario.steps:
+            self._step(step)
+        self._end_boot()
+        return tuple(self._planned)
+
+    def _title(self, change: Change) -> str:
+        return title_of(change, self._refs, self._sequence)
+
+    def _add(self, title: str, action: Action, timeout: float, span: Span | None = None) -> None:
+        self._planned.append(PlannedStep(self._numbers.next(), title, action, timeout, span))
+
+    def _start(self) -> None:
+        start = self._scenario.start
+        self._add("boot", Boot(), self._timeouts.boot)
+        self._add(f"install core {start.core}", InstallSnap(self._refs.core(start.core)), self._timeouts.step)
+        for snap in start.snaps:
+            step = Install(start.names.get(snap, start.span), snap)
+            self._add(self._title(step), action_of(step, self._refs), self._timeouts.step)
+            self._take(step)
+        for connection in start.connections:
+            self._take(Connect(start.names.get(connection, start.span), *split_connection(connection)))
+        self._unconnected += start.connections
+        self._connect_possible()
+        self._look("after the start")
+        self._look("at boot 1", boot_end=True)
+
+    def _take(self, step: Step) -> None:
+        """Follow the step, and make the connections that the catalogue gives a snap just installed."""
+        self._sequence.apply(step)
+        if isinstance(step, Install):
+            entry = self._catalogue.snaps.get(step.snap)
+            self._unconnected += entry.connect if entry else ()
+            self._connect_possible()
+
+    def _connect_possible(self) -> None:
+        """Connect as soon as both ends are there: a service that lacks a plug crash-loops until then."""
+        for connection in dict.fromkeys(self._unconnected):
+            if all(self._sequence.has(end.partition(":")[0]) for end in connection.split()):
+                plug, slot = split_connection(connection)
+                self._add(f"connect {connection}", ConnectPlug(plug, slot), self._timeouts.step)
+                self._unconnected = [each for each in self._unconnected if each != connection]
+
+    def _step(self, step: Step) -> None:
+        match step:
+            case Install(span) | Refresh(span) | Revert(span) | Remove(span):
+                title = self._title(step)
+                self._add(title, action_of(step, self._refs), self._timeouts.step, span)
+                self._take(step)
+                self._look(f"after {title}")
+            case Connect(span, plug, slot):
+                self._take(step)
+                title = f"connect {plug} {slot}".strip()
+                self._add(title, ConnectPlug(plug, slot), self._timeouts.step, span)
+                self._look(f"after {title}")
+            case Disconnect(span, plug, slot):
+                self._take(step)
+                title = f"disconnect {plug} {slot}".strip()
+                self._add(title, DisconnectPlug(plug, slot), self._timeouts.step, span)
+                self._look(f"after {title}")
+            case Reboot():
+                self._reboot(step)
+            case During():
+                self._during(step)
+            case Run() | WaitUntil() | WaitUnit() | WaitSettled():
+                self._stay(step)
+
+    def _stay(self, step: Run | WaitUntil | WaitUnit | WaitSettled) -> None:
+        """A step that changes nothing that is followed."""
+        timeouts = self._timeouts
+        match step:
+            case Run(span, command):
+                self._add(f"run {_first_line(command)}", RunCommand(command), timeouts.command, span)
+            case WaitUntil(span, command, within):
+                title = f"wait until {_first_line(command)}"
+                self._add(title, AwaitCommand(command), within or timeouts.step, span)
+            case WaitUnit(span, unit, state, within):
+                self._add(
+                    f"wait until {unit} is {state}", AwaitUnit(unit, state), within or timeouts.step, span
+                )
+            case WaitSettled(span, within):
+                self._add("wait until the boot has settled", Settle(), within or timeouts.settle, span)
+
+    def _during(self, step: During) -> None:
+        self._sequence.check_during(step)
+        title = self._title(step.step)
+        action = StartChange(action_of(step.step, self._refs))
+        self._add(f"begin to {title}", action, self._timeouts.command, step.span)
+        with self._numbers.below():
+            for inner in step.do:
+                if not isinstance(inner, During):
+                    self._step(inner)
+            self._add(f"wait until done: {title}", AwaitChange(), self._timeouts.step)
+        self._take(step.step)
+        if any(isinstance(inner, Reboot) for inner in step.do):
+            self._look(f"at boot {self._boot}", boot_end=True)
+        else:
+            self._look(f"after {title}")
+
+    def _reboot(self, step: Reboot) -> None:
+        if not self._numbers.inside:
+            self._end_boot()
+        shutdown = self._timeouts.step if step.how is RebootHow.CLEAN else 0.0
+        title = f"reboot ({step.how})"
+        self._add(title, RebootGuest(step.how), self._timeouts.boot + shutdown, step.span)
+        self._boot += 1
+        self._look(f"at boot {self._boot}", boot_end=True)
+
+    def _end_boot(self) -> None:
+        """A boot that nothing has changed since its settled look needs no other.
+
+        A look that only followed a change of revision is left out before the settled one. After an
+        install it stays: restarts of a service that lacked its plugs are counted until then.
+        """
+        last, before = self._planned[-1], self._planned[-2]
+        if isinstance(last.action, Look) and last.action.boot_end:
+            return
+        if isinstance(last.action, Look) and _changes_revision(before.action):
+            self._planned.pop()
+            self._numbers.back()
+        self._look(f"at the end of boot {self._boot}", boot_end=True)
+
+    def _look(self, reason: str, *, boot_end: bool = False) -> None:
+        """No look while a change is under way: whose policy it would show is not settled then."""
+        if self._numbers.inside:
+            return
+        checks = checks_for(self._scenario, self._sequence) if boot_end else ()
+        look = Look(reason, self._sequence.core, boot_end, checks)
+        title = f"look {reason}, once it has settled" if boot_end else f"look {reason}"
+        self._add(title, look, self._timeouts.settle if boot_end else self._timeouts.command)
+
+
+def _changes_revision(action: Action) -> bool:
+    return isinstance(action, RevertSnap) or (isinstance(action, InstallSnap) and action.refresh)
+
+
+def _first_line(command: str) -> str:
+    """As much of a command as a title has room for."""
+    first, *others = command.strip().splitlines()
+    if len(first) > _LONGEST_COMMAND:
+        return f"{first[: _LONGEST_COMMAND - 2]} …"
+    return f"{first} …" if others else first

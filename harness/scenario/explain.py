@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""A plan as people read it before anything runs."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping
+
+from harness.model.invariants import INVARIANTS
+from harness.model.plan import (
+    AwaitCommand,
+    Check,
+    Look,
+    Plan,
+    PlannedInvariant,
+    PlannedStep,
+    RunCommand,
+    SnapRef,
+)
+from harness.model.scenario import Control, Timeouts
+from harness.scenario import durations
+
+_WIDTH = 100
+
+
+def explain(plan: Plan) -> str:
+    """The plan on one page, ending in a newline: what is used, every numbered step, and what must hold."""
+    return "\n".join([*_head(plan), "", *_steps(plan), "", *_holds(plan), *_control(plan.control)]) + "\n"
+
+
+def _head(plan: Plan) -> Iterator[str]:
+    yield plan.title
+    yield f"  {plan.summary}"
+    yield ""
+    yield from _labelled("file", plan.file)
+    if plan.report:
+        yield from _labelled("report", plan.report)
+    yield from _labelled("image", plan.image)
+    yield from _labelled("snaps", ", ".join(map(_snap, plan.snaps)))
+    yield from _labelled("services", ", ".join(plan.services) or "none")
+    yield from _labelled("time-outs", _timeouts(plan.timeouts))
+
+
+def _labelled(label: str, text: str) -> Iterator[str]:
+    lines = textwrap.wrap(text, _WIDTH, break_long_words=False, break_on_hyphens=False)
+    for number, line in enumerate(lines):
+        yield f"  {label if number == 0 else '':<10} {line}"
+
+
+def _snap(ref: SnapRef) -> str:
+    name = f"core {ref.entry}" if ref.is_core else f"{ref.snap} ({ref.variant})"
+    return f"{name} [replica]" if ref.replica else name
+
+
+def _timeouts(timeouts: Timeouts) -> str:
+    names = ("boot", "step", "settle", "command", "run")
+    shown = ", ".join(f"{name} {durations.show(getattr(timeouts, name))}" for name in names)
+    return f"{shown}; scaled by the host's speed"
+
+
+def _steps(plan: Plan) -> Iterator[str]:
+    yield "steps (those with a line number are in the file, the others are implied)"
+    width = max(len(_title(step)) for step in plan.steps)
+    for step in plan.steps:
+        limit = durations.show(step.timeout)
+        line = f"line {step.span.line}" if step.span else ""
+        yield f"  {step.number:>5}  {_title(step):<{width}}  {limit:>7}  {line}".rstrip()
+        yield from _below(step)
+
+
+def _title(step: PlannedStep) -> str:
+    indent = "  " * step.number.count(".")
+    return f"{indent}{step.title}"
+
+
+def _below(step: PlannedStep) -> Iterator[str]:
+    """What a title has no room for."""
+    margin = " " * 11
+    match step.action:
+        case Look(boot_end=True, expects_core=core, checks=checks):
+            checked = "".join(f", checks {_check(check)}" for check in checks)
+            yield f"{margin}expects the snapd of core {core}{checked}"
+        case RunCommand(command) | AwaitCommand(command) if command.strip() not in step.title:
+            yield from (f"{margin}| {line}".rstrip() for line in command.rstrip().splitlines())
+        case _:
+            pass
+
+
+def _check(check: Check) -> str:
+    return " ".join([check.name, *_shown({name: (text,) for name, text in check.parameters.items()})])
+
+
+def _shown(parameters: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+    return (f"{name}={','.join(texts)}" for name, texts in parameters.items() if any(texts))
+
+
+def _holds(plan: Plan) -> Iterator[str]:
+    yield "must hold"
+    for invariant in plan.invariants:
+        yield from _hold(invariant)
+
+
+def _hold(invariant: PlannedInvariant) -> Iterator[str]:
+    parameters = " ".join(_shown(invariant.parameters))
+    yield f"  {invariant.name} {parameters}".rstrip()
+    yield f"    {INVARIANTS[invariant.name].summary}"
+
+
+def _control(control: Control | None) -> Iterator[str]:
+    if control is None:
+        return
+    yield ""
+    yield f"this is a control: it must come out VIOLATED by {control.invariant}"
+    if control.finding_class:
+        yield f"  class    {control.finding_class}"
+    if control.author:
+        yield f"  author   {control.author}"
+    for subject in control.subjects:
+        yield f"  subject  {subject}"

@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""JSON schemas for editors, made from the shapes that the decoder reads by."""
+
+from __future__ import annotations
+
+from harness.scenario import catalogue, decode
+from harness.scenario.shapes import Schema
+from harness.scenario.steps import step_schema
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def schema() -> Schema:
+    """The schema of a scenario file."""
+    steps = {"step": step_schema(changes_only=False), "change": step_schema(changes_only=True)}
+    return {"$schema": _DIALECT, "title": "a scenario", **decode.DOCUMENT.schema(), "$defs": steps}
+
+
+def catalogue_schema() -> Schema:
+    """The schema of a catalogue file."""
+    return {"$schema": _DIALECT, "title": "a catalogue", **catalogue.DOCUMENT.schema()}

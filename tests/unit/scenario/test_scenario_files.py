@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""The project's own scenarios: they compile, and each invariant has one that holds and one that is red."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.model.catalogue import Catalogue
+from harness.model.invariants import INVARIANTS
+from harness.model.plan import Plan
+from harness.scenario.catalogue import load_catalogue
+from harness.scenario.compile import load_plans
+
+ROOT = Path(__file__).parents[3]
+FILES = sorted((ROOT / "scenarios").rglob("*.yaml"))
+
+
+@pytest.fixture
+def plans(catalogue: Catalogue) -> list[Plan]:
+    return [plan for file in FILES for plan in load_plans(file, catalogue)]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_it_compiles_with_the_project_s_catalogue(file: Path) -> None:
+    assert load_plans(file, load_catalogue(ROOT / "images/catalogue.yaml"))
+
+
+def test_controls_are_where_controls_belong(plans: list[Plan]) -> None:
+    assert {plan.scenario for plan in plans if plan.control} == {
+        plan.scenario for plan in plans if plan.scenario.startswith("control/")
+    }
+
+
+@pytest.mark.parametrize("invariant", INVARIANTS)
+def test_every_invariant_holds_somewhere_and_is_violated_somewhere(plans: list[Plan], invariant: str) -> None:
+    held = [p for p in plans if not p.control and invariant in {each.name for each in p.invariants}]
+    violated = [p for p in plans if p.control and p.control.invariant == invariant]
+    assert held
+    assert violated
