@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""Waits until the guest has nothing left to do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from . import daemon
+from .bus import BusError
+from .units import Units
+
+SNAPD = "snapd.service"
+# A question to systemd costs milliseconds, so that asking again is cheaper than any event source.
+PAUSE = 0.25
+# Calm must last: between one job and the next that it leads to there is a moment without any.
+CALM_READINGS = 3
+
+
+def await_calm(units: Units, seconds: float, pause: Callable[[float], None] = time.sleep) -> list[str]:
+    """What is still under way after at most `seconds`; empty when nothing was, for some readings in a row."""
+    ends = time.monotonic() + seconds
+    calm = 0
+    while True:
+        left = under_way(units)
+        calm = 0 if left else calm + 1
+        if calm == CALM_READINGS:
+            return []
+        if time.monotonic() >= ends:
+            return left
+        pause(PAUSE)
+
+
+def under_way(units: Units) -> list[str]:
+    """What the guest is busy with: the first of jobs, snapd's own start, launching services, changes."""
+    try:
+        return (
+            units.jobs()
+            or _of_snapd(units)
+            or units.still_launching()
+            or _changes(units)
+        )  # fmt: skip
+    except BusError as error:
+        return [f"systemd: {error.strerror}"]
+
+
+def _of_snapd(units: Units) -> list[str]:
+    active, sub = units.state(SNAPD)
+    return [f"{SNAPD} is {active} ({sub})"] if active in ("activating", "deactivating", "reloading") else []
+
+
+def _changes(units: Units) -> list[str]:
+    if units.state(SNAPD)[0] != "active":
+        return []
+    try:
+        return daemon.changes_under_way()
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return [f"snapd does not answer: {error}"]

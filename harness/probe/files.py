@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""Reads the policy files that snapd wrote, with their digests and what is inside them."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import os
+import re
+import struct
+from typing import Any, NamedTuple
+
+JSON = dict[str, Any]
+
+BIN2_HEADER = 128
+
+
+class Kind(NamedTuple):
+    """A kind of file: where it lies, and what of its name is not the policy's name."""
+
+    kind: str
+    pattern: str
+    suffix: str = ""
+
+
+KINDS = (
+    Kind("seccomp-source", "/var/lib/snapd/seccomp/bpf/*.src", ".src"),
+    Kind("seccomp-bin", "/var/lib/snapd/seccomp/bpf/*.bin", ".bin"),
+    Kind("seccomp-bin2", "/var/lib/snapd/seccomp/bpf/*.bin2", ".bin2"),
+    Kind("apparmor-source", "/var/lib/snapd/apparmor/profiles/*"),
+    Kind("apparmor-cache", "/var/cache/apparmor/*/snap*"),
+    Kind("mount", "/var/lib/snapd/mount/*.fstab", ".fstab"),
+    Kind("device", "/var/lib/snapd/cgroup/*.device", ".device"),
+)
+
+# `# BUILD-ID LIBSECCOMP HASH FEATURES`, which snapd 2.39 and later write into every source.
+_VERSION_LINE = re.compile(rb"^# ([0-9a-f]{16,}) \d[\w.~+-]* [0-9a-f]{16,}\b", re.MULTILINE)
+
+
+class Content(NamedTuple):
+    """What the bytes of a file say."""
+
+    sha256: str
+    parts: dict[str, str]
+    made_by: str
+
+
+class FileReader:
+    """Reads files, and each only once as long as its inode, size and change time stay."""
+
+    def __init__(self, root: str = "") -> None:
+        self._root = root
+        self._known: dict[tuple[str, int, int, int], Content] = {}
+
+    def read_all(self, problems: list[str]) -> list[JSON]:
+        """Every policy file there is; what cannot be read becomes a problem. Forgets what has gone."""
+        before, self._known = self._known, {}
+        found: list[JSON] = []
+        for kind in KINDS:
+            for path in sorted(glob.glob(self._root + kind.pattern)):
+                try:
+                    found += self._read(kind, path, before)
+                except OSError as error:
+                    problems.append(f"cannot read {path}: {error.strerror}")
+        return found
+
+    def _read(self, kind: Kind, path: str, before: dict[tuple[str, int, int, int], Content]) -> list[JSON]:
+        status = os.stat(path, follow_symlinks=False)
+        if not os.path.isfile(path):
+            return []
+        key = (path, status.st_ino, status.st_size, status.st_ctime_ns)
+        content = before.get(key) or understand(kind.kind, _whole(path))
+        self._known[key] = content
+        return [
+            {
+                "path": path[len(self._root) :],
+                "kind": kind.kind,
+                "name": os.path.basename(path).removesuffix(kind.suffix),
+                "sha256": content.sha256,
+                "size": status.st_size,
+                "changed": status.st_ctime_ns,
+                "modified": status.st_mtime_ns,
+                "parts": content.parts,
+                "made_by": content.made_by,
+            }
+        ]
+
+
+def understand(kind: str, raw: bytes) -> Content:
+    """Digest a file and what is inside it; `parts` is empty for a file not of its kind's form."""
+    digest = hashlib.sha256(raw).hexdigest()
+    if kind == "seccomp-bin":
+        return Content(digest, {"whole": digest}, "")
+    if kind == "seccomp-bin2":
+        return Content(digest, split_bin2(raw), "")
+    if kind == "seccomp-source":
+        line = _VERSION_LINE.search(raw[:4096])
+        return Content(digest, {}, line[1].decode() if line else "")
+    return Content(digest, {}, "")
+
+
+def split_bin2(raw: bytes) -> dict[str, str]:
+    """The digests of a bin2's two programs (snapd 2.63, snap-confine's `struct sc_seccomp_file_header`).
+
+    An unrestricted profile holds no program and gives the one part `unrestricted`. A damaged file gives none.
+    """
+    if len(raw) < BIN2_HEADER or raw[:2] != b"SC" or raw[2] != 1:
+        return {}
+    allow, deny = struct.unpack_from("<II", raw, 8)
+    if raw[3]:
+        return {"unrestricted": hashlib.sha256(b"").hexdigest()}
+    if len(raw) != BIN2_HEADER + allow + deny:
+        return {}
+    middle = BIN2_HEADER + allow
+    return {
+        "allow": hashlib.sha256(raw[BIN2_HEADER:middle]).hexdigest(),
+        "deny": hashlib.sha256(raw[middle:]).hexdigest(),
+    }
+
+
+def _whole(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()

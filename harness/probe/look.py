@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""Puts one complete reading of the guest together: a `look` (WIRE.md)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from . import daemon, profiles
+from .bus import BusError
+from .calm import SNAPD
+from .files import FileReader
+from .units import Units, is_launcher, waits_in
+
+JSON = dict[str, Any]
+T = TypeVar("T")
+
+NOTHING: list[str] = []
+
+
+def boot_id() -> str:
+    """The kernel's name for this boot (random(4))."""
+    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        return file.read().strip()
+
+
+def guest_time() -> int:
+    """Nanoseconds of CLOCK_BOOTTIME."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+
+class Looker:
+    """Takes looks, numbered from 1 within this boot."""
+
+    def __init__(self, units: Units, files: FileReader) -> None:
+        self._units = units
+        self._files = files
+        self._number = 0
+
+    def look(self, reason: str, unsettled: list[str]) -> JSON:
+        """Read everything. What cannot be read becomes one of `problems`; nothing raises."""
+        self._number += 1
+        problems: list[str] = []
+        at = guest_time()
+        unit = self._attempt(problems, lambda: self._units.read(SNAPD), _unknown(SNAPD))
+        services = self._services(problems)
+        return {
+            "boot_id": boot_id(),
+            "number": self._number,
+            "reason": reason,
+            "at": at,
+            "boot_wall": time.time_ns() - guest_time(),
+            "unsettled": unsettled or launching(services),
+            "snapd": daemon.read_snapd(unit.get("main_pid", 0), problems),
+            "snapd_unit": unit,
+            "system_key": daemon.read_system_key(problems),
+            "files": self._files.read_all(problems),
+            "profiles": profiles.read_profiles(problems),
+            "services": services,
+            "failed_units": self._failed(problems),
+            "problems": problems,
+        }
+
+    def _services(self, problems: list[str]) -> list[JSON]:
+        names = self._attempt(problems, self._units.snap_services, NOTHING)
+        unknown = [{"tag": n.removesuffix(".service"), "unit": _unknown(n), "processes": []} for n in names]
+        return [
+            self._attempt(problems, lambda name=name: self._units.read_service(name), instead)  # type: ignore[misc]
+            for name, instead in zip(names, unknown, strict=True)
+        ]
+
+    def _failed(self, problems: list[str]) -> list[JSON]:
+        names = self._attempt(problems, self._units.failed, NOTHING)
+        return [self._attempt(problems, lambda n=n: self._units.read(n), _unknown(n)) for n in names]  # type: ignore[misc]
+
+    @staticmethod
+    def _attempt(problems: list[str], read: Callable[[], T], instead: T) -> T:
+        try:
+            return read()
+        except (BusError, OSError, ValueError, TypeError) as error:
+            problems.append(f"cannot read a unit: {getattr(error, 'strerror', None) or error}")
+            return instead
+
+
+def launching(services: list[JSON]) -> list[str]:
+    """The services that were between start and service while they were read."""
+    mains = [(s["unit"]["name"], p["exe"]) for s in services for p in s["processes"] if p["main"]]
+    return [waits_in(unit, exe) for unit, exe in mains if is_launcher(exe)]
+
+
+def _unknown(unit: str) -> JSON:
+    return {"name": unit, "load_state": "", "active_state": "unknown", "sub_state": "", "result": ""}

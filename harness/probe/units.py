@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""Reads units, jobs and snap services from systemd (org.freedesktop.systemd1(5))."""
+
+from __future__ import annotations
+
+import glob
+import os
+from typing import Any
+
+from . import processes
+from .bus import Bus
+
+JSON = dict[str, Any]
+
+MANAGER_PATH = "/org/freedesktop/systemd1"
+MANAGER = "org.freedesktop.systemd1.Manager"
+UNIT = "org.freedesktop.systemd1.Unit"
+SERVICE = "org.freedesktop.systemd1.Service"
+SNAP_UNITS = "/etc/systemd/system/snap.*.service"
+
+# systemd's own step (since systemd 255), the client, the launcher and its last step: a main process that is
+# one of them is not the service yet.
+LAUNCHERS = ("systemd-executor", "snap", "snap-confine", "snap-exec")
+
+
+def object_path(unit: str) -> str:
+    """The unit's object; asking it loads the unit when it is not loaded (sd_bus_path_encode(3))."""
+    plain = (
+        letter.isalnum() and letter.isascii() and (place or not letter.isdigit())
+        for place, letter in enumerate(unit)
+    )
+    escaped = (c if keep else f"_{ord(c):02x}" for c, keep in zip(unit, plain, strict=True))
+    return f"{MANAGER_PATH}/unit/{''.join(escaped)}"
+
+
+def is_launcher(exe: str) -> bool:
+    """Whether a main process with this executable is still on its way to the snap's own program."""
+    return os.path.basename(exe.removesuffix(" (deleted)")) in LAUNCHERS
+
+
+def waits_in(unit: str, exe: str) -> str:
+    """How `unsettled` tells of such a service."""
+    return f"{unit} waits in {os.path.basename(exe)}"
+
+
+class Units:
+    """What systemd says. Every method raises bus.BusError when it does not answer."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+
+    def jobs(self) -> list[str]:
+        """The jobs that wait or run, as `UNIT/VERB`."""
+        (jobs,) = self._bus.call(MANAGER_PATH, MANAGER, "ListJobs")
+        return sorted(f"{job[1]}/{job[2]}" for job in jobs)
+
+    def snap_services(self) -> list[str]:
+        """The service units of snaps, loaded or only on disk, by name."""
+        (loaded,) = self._bus.call(
+            MANAGER_PATH, MANAGER, "ListUnitsByPatterns", "asas", [], ["snap.*.service"]
+        )
+        return sorted({row[0] for row in loaded} | {os.path.basename(path) for path in glob.glob(SNAP_UNITS)})
+
+    def failed(self) -> list[str]:
+        """The units that have failed, by name."""
+        (rows,) = self._bus.call(MANAGER_PATH, MANAGER, "ListUnitsByPatterns", "asas", ["failed"], [])
+        return sorted(row[0] for row in rows)
+
+    def state(self, unit: str) -> tuple[str, str]:
+        """ActiveState and SubState."""
+        path = object_path(unit)
+        return (
+            str(self._bus.property(path, UNIT, "ActiveState")),
+            str(self._bus.property(path, UNIT, "SubState")),
+        )
+
+    def main_pid(self, unit: str) -> int:
+        """The main process of a service, 0 when it has none."""
+        return int(self._bus.property(object_path(unit), SERVICE, "MainPID"))
+
+    def read(self, unit: str) -> JSON:
+        """The unit as a `unit-seen` (WIRE.md)."""
+        seen: JSON = {
+            "name": unit,
+            "load_state": str(self._bus.property(object_path(unit), UNIT, "LoadState")),
+            "result": "",
+        }
+        seen["active_state"], seen["sub_state"] = self.state(unit)
+        if unit.endswith(".service"):
+            seen |= {key: self._of_service(unit, name) for key, name in OF_SERVICE.items()}
+        return seen
+
+    def read_service(self, unit: str) -> JSON:
+        """A snap service with the processes in its control group, as a `service-seen` (WIRE.md)."""
+        seen = self.read(unit)
+        cgroup = str(self._of_service(unit, "ControlGroup"))
+        found = (processes.read_process(pid, seen["main_pid"]) for pid in processes.pids_of(cgroup))
+        return {
+            "tag": unit.removesuffix(".service"),
+            "unit": seen,
+            "processes": [process for process in found if process],
+        }
+
+    def still_launching(self) -> list[str]:
+        """The snap services that are not yet the snap's own program, each with what it is."""
+        found = []
+        for unit in self.snap_services():
+            active, sub = self.state(unit)
+            if active == "activating":
+                found.append(f"{unit} is {active} ({sub})")
+                continue
+            exe = processes.exe_of(self.main_pid(unit))
+            if is_launcher(exe):
+                found.append(waits_in(unit, exe))
+        return found
+
+    def _of_service(self, unit: str, name: str) -> Any:
+        return self._bus.property(object_path(unit), SERVICE, name)
+
+
+OF_SERVICE = {
+    "result": "Result",
+    "restarts": "NRestarts",
+    "main_pid": "MainPID",
+    "exit_code": "ExecMainCode",
+    "exit_status": "ExecMainStatus",
+}

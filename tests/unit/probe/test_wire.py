@@ -1,0 +1,309 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""The contract: what the probe writes is what the model reads, without one key too many or too few."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.model import codec
+from harness.model.observation import (
+    FilterSeen,
+    Look,
+    PolicyFile,
+    PolicyKind,
+    ProcessSeen,
+    ServiceSeen,
+    SnapdSeen,
+    SystemKey,
+    UnitSeen,
+)
+from harness.model.wire import LONGEST_LINE, WITNESS_PORT, Hello, Looked, LookRequest, Ready, Said, Trouble
+from harness.probe import agent, daemon, files, processes
+from harness.probe.bus import BusError
+from harness.probe.look import Looker, launching
+from harness.probe.marker import Marker
+from harness.probe.units import OF_SERVICE
+
+SERVICE = "snap.bluez.bluez.service"
+END = b"end of the test"
+
+
+class FakeUnits:
+    """systemd with one snap service whose only process is this one; `broken` does not answer."""
+
+    def __init__(self, *, broken: bool = False) -> None:
+        self._broken = broken
+
+    def jobs(self) -> list[str]:
+        self._answer()
+        return []
+
+    def state(self, _unit: str) -> tuple[str, str]:
+        self._answer()
+        return "inactive", "dead"
+
+    def still_launching(self) -> list[str]:
+        return []
+
+    def snap_services(self) -> list[str]:
+        self._answer()
+        return [SERVICE]
+
+    def failed(self) -> list[str]:
+        self._answer()
+        return ["broken.mount"]
+
+    def read(self, unit: str) -> dict[str, Any]:
+        self._answer()
+        state = {
+            "load_state": "loaded",
+            "active_state": "active",
+            "sub_state": "running",
+            "result": "success",
+        }
+        return {"name": unit, **state, **dict.fromkeys(set(OF_SERVICE) - {"result"}, 0)}
+
+    def read_service(self, unit: str) -> dict[str, Any]:
+        seen = processes.read_process(os.getpid(), os.getpid())
+        return {"tag": unit.removesuffix(".service"), "unit": self.read(unit), "processes": [seen]}
+
+    def _answer(self) -> None:
+        if self._broken:
+            raise BusError(0, "systemd does not answer")
+
+
+def take_look(units: FakeUnits) -> dict[str, Any]:
+    return Looker(units, files.FileReader("/nowhere")).look("why", [])  # type: ignore[arg-type]
+
+
+def keys(kind: type) -> set[str]:
+    return {field.name for field in dataclasses.fields(kind)}
+
+
+def test_a_look_has_every_field_and_decodes() -> None:
+    raw = take_look(FakeUnits())
+    assert set(raw) == keys(Look)
+    look = codec.loads(Look, json.dumps(raw))
+    assert [s.tag for s in look.services] == ["snap.bluez.bluez"]
+    assert look.services[0].processes[0].pid == os.getpid()
+    assert [u.name for u in look.failed_units] == ["broken.mount"]
+    assert look.boot_id == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def test_a_systemd_that_does_not_answer_is_a_problem_and_a_look_all_the_same() -> None:
+    look = codec.loads(Look, json.dumps(take_look(FakeUnits(broken=True))))
+    assert look.services == ()
+    assert look.snapd_unit.active_state == "unknown"
+    assert any("systemd does not answer" in problem for problem in look.problems)
+
+
+def test_parts_of_a_look_have_their_types_fields() -> None:
+    service = FakeUnits().read_service(SERVICE)
+    assert set(service) == keys(ServiceSeen)
+    assert set(service["unit"]) == keys(UnitSeen)
+    assert set(service["processes"][0]) == keys(ProcessSeen)
+
+
+def test_policy_files_decode(tmp_path: Path) -> None:
+    file = tmp_path / "var/lib/snapd/seccomp/bpf/snap.a.b.src"
+    file.parent.mkdir(parents=True)
+    file.write_text("read\n")
+    (raw,) = files.FileReader(str(tmp_path)).read_all([])
+    assert set(raw) == keys(PolicyFile)
+    assert codec.decode(PolicyFile, raw).kind is PolicyKind.SECCOMP_SOURCE
+
+
+def test_every_kind_of_file_is_the_models() -> None:
+    assert {kind.kind for kind in files.KINDS} == {str(kind) for kind in PolicyKind}
+
+
+def test_a_system_key_decodes_where_it_may_be_absent(tmp_path: Path) -> None:
+    path = tmp_path / "system-key"
+    path.write_text('{"version": 10, "build-id": "abc"}')
+    raw = daemon.read_system_key([], str(path))
+    assert raw is not None
+    assert set(raw) - {"type"} == keys(SystemKey)
+    key = codec.decode(SystemKey | None, raw)
+    assert (key.build_id, key.version) == ("abc", 10)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"version": 10}', '{"version": "x", "build-id": ""}'])
+def test_a_damaged_system_key_is_a_problem(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "system-key"
+    path.write_text(content)
+    problems: list[str] = []
+    assert daemon.read_system_key(problems, str(path)) is None
+    assert len(problems) == 1
+
+
+def test_a_running_snapd_decodes_where_it_may_be_absent() -> None:
+    raw = daemon.read_snapd(os.getpid(), [])
+    assert raw is not None
+    assert set(raw) - {"type"} == keys(SnapdSeen)
+    assert codec.decode(SnapdSeen | None, raw).exe == str(Path("/proc/self/exe").resolve())
+
+
+def test_filters_decode() -> None:
+    assert keys(FilterSeen) == {"index", "sha256", "length"}
+
+
+def test_constants_are_the_models() -> None:
+    assert (agent.PORT, agent.LONGEST_LINE) == (WITNESS_PORT, LONGEST_LINE)
+
+
+class StopLife(BaseException):
+    """Passes the agent's `except Exception`."""
+
+
+class MortalPort(agent.Port):
+    """A port whose agent ends when the host says END."""
+
+    def lines(self) -> list[bytes]:
+        found = super().lines()
+        if END in found:
+            raise StopLife
+        return found
+
+
+class Life:
+    """An agent at the other end of a socket pair, for as long as its port is open."""
+
+    def __init__(self, tmp_path: Path, units: FakeUnits) -> None:
+        self.host, self._guest = socket.socketpair()
+        self.host.settimeout(30)
+        self._marker = tmp_path / "sshd.pid"
+        life = agent.Agent(MortalPort(self._guest.fileno()), Marker(str(self._marker)))
+        life._units = units  # type: ignore[assignment]
+        life._looker = Looker(units, files.FileReader("/nowhere"))  # type: ignore[arg-type]
+        life.hello()
+        self._received = self.host.makefile("rb")
+        self._thread = threading.Thread(target=self._live, args=(life,), daemon=True)
+        self._thread.start()
+
+    def _live(self, life: agent.Agent) -> None:
+        with contextlib.suppress(StopLife):
+            life.live()
+
+    def end(self) -> None:
+        """Ask for what makes the agent leave its endless loop."""
+        self.host.sendall(END + b"\n")
+        self._thread.join(30)
+        self._received.close()
+        self.host.close()
+        self._guest.close()
+
+    def ready(self) -> None:
+        self._marker.write_text("1\n")
+
+    def ask(self, line: bytes) -> None:
+        self.host.sendall(line)
+
+    def said(self) -> Said:
+        line = self._received.readline()
+        return codec.loads(Said, line)  # type: ignore[no-any-return]
+
+    def skip_empty_line(self) -> None:
+        assert self._received.readline() == b"\n"
+
+
+@pytest.fixture
+def life(tmp_path: Path) -> Iterator[Life]:
+    born = Life(tmp_path, FakeUnits())
+    born.skip_empty_line()
+    yield born
+    born.end()
+
+
+def test_the_agent_says_hello_then_ready_then_answers(life: Life) -> None:
+    hello = life.said()
+    assert isinstance(hello, Hello)
+    life.ready()
+    ready = life.said()
+    assert isinstance(ready, Ready)
+    assert (ready.boot_id, ready.at > hello.at) == (hello.boot_id, True)
+    life.ask(codec.dumps(LookRequest(7, "end of boot", 1.0)).encode() + b"\n")
+    looked = life.said()
+    assert isinstance(looked, Looked)
+    assert (looked.request, looked.look.reason, looked.look.number) == (7, "end of boot", 1)
+
+
+@pytest.mark.parametrize(
+    "line", [b"nonsense\n", b"{}\n", b"\xff\x00\n", b'{"request": 3, "settle": "soon"}\n']
+)
+def test_what_it_cannot_do_is_trouble_and_not_its_end(life: Life, line: bytes) -> None:
+    life.said()
+    life.ask(line)
+    assert isinstance(life.said(), Trouble)
+    life.ask(b'{"request": 4, "reason": "", "settle": 0}\n')
+    looked = life.said()
+    assert isinstance(looked, Looked)
+    assert looked.request == 4
+
+
+def test_a_request_in_pieces_is_one_request(life: Life) -> None:
+    life.said()
+    line = codec.dumps(LookRequest(5, "pieces", 0.0)).encode() + b"\n"
+    for byte in line:
+        life.ask(bytes((byte,)))
+    looked = life.said()
+    assert isinstance(looked, Looked)
+    assert looked.request == 5
+
+
+def test_a_look_that_meets_a_service_on_its_way_is_not_settled() -> None:
+    on_its_way = {
+        "unit": {"name": SERVICE},
+        "processes": [{"main": True, "exe": "/snap/core/x1/usr/bin/snap"}],
+    }
+    there = {"unit": {"name": SERVICE}, "processes": [{"main": True, "exe": "/snap/bluez/x1/bluetoothd"}]}
+    helper = {"unit": {"name": SERVICE}, "processes": [{"main": False, "exe": "/snap/core/x1/usr/bin/snap"}]}
+    assert launching([on_its_way, there, helper]) == [f"{SERVICE} waits in snap"]
+
+
+class HastyUnits(FakeUnits):
+    """A service that waits in the launcher for the first looks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looks = 0
+
+    def read_service(self, unit: str) -> dict[str, Any]:
+        self.looks += 1
+        service = super().read_service(unit)
+        if self.looks < 3:
+            service["processes"][0]["exe"] = "/usr/lib/snapd/snap-confine"
+        return service
+
+
+def test_a_look_is_taken_again_until_it_is_calm_itself(tmp_path: Path) -> None:
+    life = Life(tmp_path, HastyUnits())
+    life.skip_empty_line()
+    life.said()
+    life.ask(codec.dumps(LookRequest(1, "", 60.0)).encode() + b"\n")
+    looked = life.said()
+    life.ask(codec.dumps(LookRequest(2, "", 0.0)).encode() + b"\n")
+    life.said()
+    life.end()
+    assert isinstance(looked, Looked)
+    assert (looked.look.unsettled, looked.look.number) == ((), 3)
+
+
+def test_a_look_that_must_not_wait_is_given_as_it_is(tmp_path: Path) -> None:
+    life = Life(tmp_path, HastyUnits())
+    life.skip_empty_line()
+    life.said()
+    life.ask(codec.dumps(LookRequest(1, "", 0.0)).encode() + b"\n")
+    looked = life.said()
+    life.end()
+    assert isinstance(looked, Looked)
+    assert looked.look.unsettled == (f"{SERVICE} waits in snap-confine",)
