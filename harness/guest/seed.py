@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""What makes a guest ours for one run, without a trace in its image: an archive appended to its initrd.
+
+The image's initrd copies /seed/run to /run before it hands over to systemd, which reads units from
+/run/systemd/system as well as from /etc and /usr. So every boot starts with the same seed.
+
+Nothing here is ordered against snapd or a unit of a snap, and the default dependencies are left out, so
+that no target waits for a unit of ours.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from importlib import resources
+
+from harness.guest.cpio import Entry, archive
+from harness.guest.keys import RunKeys
+
+HOME = "/run/revert-safety"
+GUEST_ADDRESS = "10.0.2.15/24"  # what a QEMU user network forwards to unless told otherwise
+MANAGEMENT_MAC = "52:54:00:00:00:01"
+SCENARIO_MAC = "52:54:00:00:00:02"
+MANAGEMENT_INTERFACE = "eth0"
+
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin"
+
+_WITNESS_UNIT = f"""\
+[Unit]
+Description=Witness of the revert-safety harness
+DefaultDependencies=no
+
+[Service]
+ExecStart=/usr/bin/python3 -I -B {HOME}/witness
+Restart=on-failure
+RestartSec=1
+StandardOutput=journal+console
+StandardError=journal+console
+OOMScoreAdjust=-1000
+"""
+
+# sshd's notification and its pid file both come once it listens (sshd.c).
+_SSHD_UNIT = f"""\
+[Unit]
+Description=Command channel of the revert-safety harness
+DefaultDependencies=no
+After=basic.target sys-subsystem-net-devices-{MANAGEMENT_INTERFACE}.device
+Wants=sys-subsystem-net-devices-{MANAGEMENT_INTERFACE}.device
+
+[Service]
+Type=notify
+RuntimeDirectory=sshd
+RuntimeDirectoryPreserve=yes
+ExecStartPre=/bin/sh {HOME}/prepare
+ExecStart=/usr/sbin/sshd -D -e -f {HOME}/sshd_config
+Restart=on-failure
+RestartSec=1
+"""
+
+_SSHD_CONFIG = f"""\
+Port 22
+AddressFamily inet
+HostKey {HOME}/host_key
+PidFile {HOME}/sshd.pid
+AuthorizedKeysFile {HOME}/authorized_keys
+StrictModes no
+PermitRootLogin prohibit-password
+AllowUsers root
+AuthenticationMethods publickey
+PubkeyAuthentication yes
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+UsePAM no
+UseDNS no
+PrintMotd no
+PrintLastLog no
+X11Forwarding no
+AllowTcpForwarding no
+AllowAgentForwarding no
+MaxSessions 64
+MaxStartups 64
+LoginGraceTime 0
+SetEnv PATH={_PATH} LANG=C.UTF-8
+"""
+
+_PREPARE = f"""\
+set -e
+ip link set dev lo up
+ip link set dev {MANAGEMENT_INTERFACE} up
+ip address replace %s dev {MANAGEMENT_INTERFACE}
+"""
+
+_START = """\
+import sys
+
+if sys.argv[1:]:
+    from probe.waiting import main
+
+    main(sys.argv[1:])
+else:
+    from probe.agent import main
+
+    main()
+"""
+
+_WANTED_BY = {
+    "revert-safety-witness.service": "sysinit.target",
+    "revert-safety-sshd.service": "multi-user.target",
+}
+# The image's own ssh server would take the port, and lets other keys in.
+_MASKED = ("ssh.service", "ssh.socket", "sshd.service", "sshd.socket")
+
+
+def make_seed(keys: RunKeys, *, address: str = GUEST_ADDRESS) -> bytes:
+    """The archive for one run's guests; the same keys give the same bytes.
+
+    `address` is the management interface's, with its prefix length.
+    """
+    files = {**_units(), **_command_channel(keys, address), **_witness()}
+    return archive({f"seed{path}": entry for path, entry in files.items()})
+
+
+def probe_files() -> Mapping[str, bytes]:
+    """The witness's source files, by name."""
+    package = resources.files("harness.probe")
+    return {item.name: item.read_bytes() for item in package.iterdir() if item.name.endswith(".py")}
+
+
+def probe_sha256() -> str:
+    """The digest that the witness says of itself in its Hello (`own_sha256` of harness.probe.agent)."""
+    digest = hashlib.sha256()
+    for name, content in sorted(probe_files().items()):
+        digest.update(f"{name} {hashlib.sha256(content).hexdigest()}\n".encode())
+    return digest.hexdigest()
+
+
+def _units() -> dict[str, Entry]:
+    units = "/run/systemd/system"
+    texts = {"revert-safety-witness.service": _WITNESS_UNIT, "revert-safety-sshd.service": _SSHD_UNIT}
+    entries = {f"{units}/{name}": Entry(text.encode()) for name, text in texts.items()}
+    for name, target in _WANTED_BY.items():
+        entries[f"{units}/{target}.wants/{name}"] = Entry(target=f"../{name}")
+    return entries | {f"{units}/{name}": Entry(target="/dev/null") for name in _MASKED}
+
+
+def _command_channel(keys: RunKeys, address: str) -> dict[str, Entry]:
+    return {
+        f"{HOME}/sshd_config": Entry(_SSHD_CONFIG.encode()),
+        f"{HOME}/host_key": Entry(keys.host.private, 0o600),
+        f"{HOME}/authorized_keys": Entry(f"{keys.client.public}\n".encode(), 0o600),
+        f"{HOME}/prepare": Entry((_PREPARE % address).encode()),
+    }
+
+
+def _witness() -> dict[str, Entry]:
+    files = {f"{HOME}/witness/probe/{name}": Entry(content) for name, content in probe_files().items()}
+    return {f"{HOME}/witness/__main__.py": Entry(_START.encode()), **files}

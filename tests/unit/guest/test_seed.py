@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""The seed, as cpio(1) and Python in a guest would see it."""
+
+from __future__ import annotations
+
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.guest.cpio import Entry, archive
+from harness.guest.keys import RunKeys
+from harness.guest.seed import HOME, make_seed, probe_sha256
+from harness.host.process import run
+
+KEYS = RunKeys.generate()
+
+
+@pytest.fixture
+def unpacked(tmp_path: Path) -> Path:
+    run(["cpio", "-idm", "--quiet"], input=make_seed(KEYS, address="10.9.8.7/24"), cwd=tmp_path)
+    return tmp_path / "seed"
+
+
+def text(root: Path, path: str) -> str:
+    return (root / path.removeprefix("/")).read_text()
+
+
+def test_private_files_are_private(unpacked: Path) -> None:
+    for name in ("host_key", "authorized_keys"):
+        assert stat.S_IMODE((unpacked / f"run/revert-safety/{name}").stat().st_mode) == 0o600
+    assert text(unpacked, f"{HOME}/authorized_keys") == f"{KEYS.client.public}\n"
+
+
+def test_the_clients_private_key_is_not_in_it() -> None:
+    assert KEYS.client.private not in make_seed(KEYS)
+    assert KEYS.host.private in make_seed(KEYS)
+
+
+def test_our_units_are_wanted_and_the_images_ssh_server_is_masked(unpacked: Path) -> None:
+    units = unpacked / "run/systemd/system"
+    for wanted in units.glob("*.wants/*"):
+        assert wanted.resolve().is_file()
+    assert len(list(units.glob("*.wants/*"))) == 2
+    assert str((units / "ssh.service").readlink()) == "/dev/null"
+    assert str((units / "ssh.socket").readlink()) == "/dev/null"
+
+
+def test_nothing_of_ours_is_ordered_against_snapd_or_snaps(unpacked: Path) -> None:
+    for unit in (unpacked / "run/systemd/system").glob("*.service"):
+        if unit.is_file():
+            assert "snap" not in unit.read_text()
+            assert "Before=" not in unit.read_text()
+
+
+def test_the_guests_set_up_is_sh_and_knows_the_address(unpacked: Path) -> None:
+    script = unpacked / "run/revert-safety/prepare"
+    run(["sh", "-n", script])
+    assert "10.9.8.7/24" in script.read_text()
+
+
+def test_the_witness_imports_nothing_but_itself_and_knows_its_digest(unpacked: Path) -> None:
+    where = unpacked / "run/revert-safety/witness"
+    asked = f"""
+import sys
+sys.path.insert(0, {str(where)!r})
+from probe import agent, waiting
+print(agent.own_sha256())
+"""
+    done = run([sys.executable, "-I", "-B", "-S", "-c", asked], cwd=Path("/"))
+    assert done.stdout.decode().strip() == probe_sha256()
+
+
+def test_its_second_face_waits_for_changes(unpacked: Path) -> None:
+    where = unpacked / "run/revert-safety/witness"
+    done = run([sys.executable, "-I", "-B", where, "change", "7", "0"])
+    assert b'"status": "unknown"' in done.stdout
+
+
+def test_the_same_keys_give_the_same_bytes() -> None:
+    assert make_seed(KEYS) == make_seed(KEYS)
+    assert make_seed(KEYS) != make_seed(RunKeys.generate())
+
+
+NAMES = st.text("abcXYZ019-_.é", min_size=1, max_size=8).filter(lambda name: name not in (".", ".."))
+
+
+@settings(deadline=None)
+@given(st.dictionaries(NAMES, st.binary(max_size=50), min_size=1, max_size=6))
+def test_cpio_lists_what_was_put_in(files: dict[str, bytes]) -> None:
+    raw = archive({f"top/{name}": Entry(content) for name, content in files.items()})
+    listed = run(["cpio", "-t", "--quiet"], input=raw, env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"})
+    assert set(listed.stdout.decode().splitlines()) == {"top"} | {f"top/{name}" for name in files}
+    assert len(raw) % 4 == 0
+
+
+def test_content_and_modes_survive(tmp_path: Path) -> None:
+    entries = {"a/b/one": Entry(b"1" * 7, 0o750), "a/two": Entry(b""), "a/link": Entry(target="b/one")}
+    run(["cpio", "-id", "--quiet"], input=archive(entries), cwd=tmp_path)
+    assert (tmp_path / "a/b/one").read_bytes() == b"1" * 7
+    assert stat.S_IMODE((tmp_path / "a/b/one").stat().st_mode) == 0o750
+    assert (tmp_path / "a/two").read_bytes() == b""
+    assert (tmp_path / "a/link").readlink() == Path("b/one")
