@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""The record of a run: written line by line while it happens, read back as a timeline.
+
+Nothing that is in a record is ever changed. What cannot be read back is told as a gap, never left out in
+silence: a record with a hole in it must not look like one in which nothing happened.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from harness.errors import HostLacks, RecordUnusable
+from harness.model import codec
+from harness.model.clock import HostTime
+from harness.model.console import readable
+from harness.model.event import (
+    RECORD_FORMAT,
+    ArtifactUsed,
+    BootBegan,
+    BootEnded,
+    BootReady,
+    CheckRead,
+    Event,
+    LookTaken,
+    Recorded,
+    RunClosed,
+    RunFailed,
+    RunOpened,
+)
+from harness.model.observation import Look
+from harness.model.plan import PLAN_FORMAT, Plan
+from harness.model.timeline import BootRecord, ConsoleLine, SeenLook, Timeline
+from harness.model.wire import Heard, Looked, Said
+
+PLAN = "plan.json"
+EVENTS = "events.jsonl"
+WITNESS = "witness.jsonl"
+CONSOLE = "console.log"
+
+
+def plan_sha256(plan: Plan) -> str:
+    """The digest that ties a record to its plan: sha256 of plan.json's line, in hex."""
+    return hashlib.sha256(codec.dumps(plan).encode("ascii")).hexdigest()
+
+
+class Recorder:
+    """Appends to a new record; any thread may call it. `clock` gives the host time of each event.
+
+    Every line is handed to the kernel before the call returns, so a killed harness leaves all but the
+    line it was writing. Raises RecordUnusable when the directory holds a record already, and HostLacks
+    when it cannot be written.
+    """
+
+    def __init__(self, directory: Path, clock: Callable[[], HostTime]) -> None:
+        self._directory = directory
+        self.clock = clock
+        self._lock = threading.Lock()
+        self._line = 0
+        self._events = _create(directory / EVENTS)
+        self._witness = _create(directory / WITNESS)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def write_plan(self, plan: Plan) -> None:
+        """Write plan.json; once, before the first event."""
+        with _create(self._directory / PLAN) as stream:
+            _append(stream, codec.dumps(plan), PLAN)
+
+    def write(self, event: Event) -> Recorded:
+        """Append one event, stamped with the host's time, and return it with its place."""
+        with self._lock:
+            at = self.clock()
+            text = json.dumps({"at": at, "event": codec.encode(event)}, separators=(",", ":"), sort_keys=True)
+            _append(self._events, text, EVENTS)
+            self._line += 1
+            return Recorded(self._line, at, event)
+
+    def hear(self, heard: Heard) -> None:
+        """Append a line from the witness, as the guest sent it."""
+        with self._lock:
+            _append(self._witness, codec.dumps(heard), WITNESS)
+
+    def close(self) -> None:
+        """Close the files; closing twice is allowed."""
+        with self._lock:
+            self._events.close()
+            self._witness.close()
+
+
+def _create(path: Path) -> BinaryIO:
+    try:
+        return path.open("xb")
+    except FileExistsError as error:
+        raise RecordUnusable(
+            f"cannot write a new record: {path.name} is already there", hint="use a new run directory"
+        ) from error
+    except OSError as error:
+        raise HostLacks(f"cannot write the record: {path.name}: {error.strerror}") from error
+
+
+def _append(stream: BinaryIO, line: str, name: str) -> None:
+    try:
+        stream.write(line.encode("ascii") + b"\n")
+        stream.flush()
+    except OSError as error:
+        raise HostLacks(f"cannot write the record: {name}: {error.strerror}") from error
+
+
+def read_timeline(directory: Path) -> Timeline:
+    """Read a run directory back, boot by boot; what is missing or torn is in the timeline's `gaps`.
+
+    Raises RecordUnusable when plan.json or events.jsonl is missing or of another format.
+    """
+    gaps: list[str] = []
+    plan = _read_plan(directory / PLAN)
+    events = tuple(_read_events(directory / EVENTS, gaps))
+    _check_events(plan, events, gaps)
+    looks = _read_looks(directory / WITNESS, gaps)
+    console = _read(directory / CONSOLE)
+    if console is None:
+        gaps.append(f"{CONSOLE} is missing")
+    boots = tuple(_boots(events, looks, console or b"", gaps))
+    return Timeline(
+        plan=plan,
+        boots=boots,
+        artifacts=tuple(e.event for e in events if isinstance(e.event, ArtifactUsed)),
+        events=events,
+        gaps=tuple(gaps),
+        failure=next((e.event for e in events if isinstance(e.event, RunFailed)), None),
+    )
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise RecordUnusable(f"cannot read the record: {path.name}: {error.strerror}") from error
+
+
+def _needed(path: Path) -> bytes:
+    data = _read(path)
+    if data is None:
+        hint = "a run directory holds plan.json, events.jsonl, witness.jsonl and console.log"
+        raise RecordUnusable(f"cannot read the record: {path.name} is missing", hint=hint)
+    return data
+
+
+def _read_plan(path: Path) -> Plan:
+    try:
+        data = json.loads(_needed(path))
+        found = data.get("format") if isinstance(data, dict) else None
+        if found != PLAN_FORMAT:
+            raise RecordUnusable(f"cannot read {PLAN}: format {found!r}, this harness reads {PLAN_FORMAT}")
+        plan: Plan = codec.decode(Plan, data)
+    except (ValueError, RecursionError) as error:
+        raise RecordUnusable(f"cannot read {PLAN}: {error}") from error
+    return plan
+
+
+def _lines(data: bytes) -> Iterator[tuple[int, bytes]]:
+    return ((number, line) for number, line in enumerate(data.split(b"\n"), start=1) if line.strip())
+
+
+def _read_events(path: Path, gaps: list[str]) -> Iterator[Recorded]:
+    for number, line in _lines(_needed(path)):
+        try:
+            recorded = _event(number, line)
+        except codec.Undecodable as error:
+            gaps.append(f"{EVENTS}:{number} cannot be read: {error}")
+            continue
+        yield recorded
+
+
+def _event(number: int, line: bytes) -> Recorded:
+    try:
+        data = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise codec.Undecodable(f"$: not JSON: {error}") from error
+    if not isinstance(data, dict):
+        raise codec.Undecodable("$: expected a mapping")
+    _check_format(data.get("event"))
+    at = codec.decode(HostTime, data.get("at"), "$.at")
+    return Recorded(number, at, codec.decode(Event, data.get("event"), "$.event"))
+
+
+def _check_format(event: object) -> None:
+    """Look at the format before anything else, because another format may have other fields."""
+    if isinstance(event, dict) and event.get("type") == codec.tag_of(RunOpened):
+        found = event.get("format")
+        if found != RECORD_FORMAT:
+            raise RecordUnusable(
+                f"cannot read {EVENTS}: format {found!r}, this harness reads {RECORD_FORMAT}"
+            )
+
+
+def _check_events(plan: Plan, events: tuple[Recorded, ...], gaps: list[str]) -> None:
+    opened = [e.event for e in events if isinstance(e.event, RunOpened)]
+    if len(opened) != 1:
+        gaps.append(f"{EVENTS} has {len(opened)} opening lines instead of one")
+    if any(o.plan_sha256 != plan_sha256(plan) for o in opened):
+        gaps.append(f"{EVENTS} was recorded for another {PLAN}")
+    if not any(isinstance(e.event, RunClosed) and e.event.complete for e in events):
+        gaps.append(f"{EVENTS} does not end with the line that closes a whole run")
+
+
+_Looks = Mapping[tuple[int, int], tuple[int, Look]]
+
+
+def _read_looks(path: Path, gaps: list[str]) -> _Looks:
+    """The witness's looks by boot and the number that the guest gave them."""
+    data = _read(path)
+    if data is None:
+        gaps.append(f"{WITNESS} is missing")
+    looks: dict[tuple[int, int], tuple[int, Look]] = {}
+    for number, line in _lines(data or b""):
+        try:
+            heard: Heard = codec.loads(Heard, line)
+            said: Said = codec.loads(Said, heard.said)
+        except codec.Undecodable as error:
+            gaps.append(f"{WITNESS}:{number} cannot be read: {error}")
+            continue
+        if isinstance(said, Looked):
+            key = (heard.boot, said.look.number)
+            if key in looks:
+                gaps.append(f"{WITNESS}:{number} repeats look {key[1]} of boot {key[0]}")
+            looks.setdefault(key, (number, said.look))
+    return looks
+
+
+def _boots(
+    events: tuple[Recorded, ...], looks: _Looks, console: bytes, gaps: list[str]
+) -> Iterator[BootRecord]:
+    begun = [e.event for e in events if isinstance(e.event, BootBegan)]
+    _check_boots(events, begun, console, gaps)
+    ends = [*(began.console_offset for began in begun[1:]), len(console)]
+    for began, end in zip(begun, ends, strict=False):
+        of_boot = [e for e in events if getattr(e.event, "boot", None) == began.boot]
+        yield BootRecord(
+            number=began.boot,
+            boot_id=next((e.event.boot_id for e in of_boot if isinstance(e.event, BootReady)), ""),
+            cause=began.cause,
+            ended=next((e.event.how for e in of_boot if isinstance(e.event, BootEnded)), ""),
+            looks=tuple(_looks_of(of_boot, looks, gaps)),
+            checks=tuple((e.line, e.event) for e in of_boot if isinstance(e.event, CheckRead)),
+            console=tuple(_console(console, began.console_offset, end)),
+        )
+
+
+def _check_boots(events: Iterable[Recorded], begun: list[BootBegan], console: bytes, gaps: list[str]) -> None:
+    known = {began.boot for began in begun}
+    for recorded in events:
+        boot = getattr(recorded.event, "boot", None)
+        if boot is not None and boot not in known:
+            gaps.append(f"{EVENTS}:{recorded.line} is about boot {boot}, whose beginning is not recorded")
+    if len(known) != len(begun):
+        gaps.append(f"{EVENTS} tells of the beginning of the same boot twice")
+    offsets = [began.console_offset for began in begun]
+    if [*offsets, len(console)] != sorted([*offsets, len(console)]):
+        gaps.append(f"{CONSOLE} is shorter than {EVENTS} says")
+
+
+def _looks_of(of_boot: Iterable[Recorded], looks: _Looks, gaps: list[str]) -> Iterator[SeenLook]:
+    for recorded in of_boot:
+        taken = recorded.event
+        if not isinstance(taken, LookTaken):
+            continue
+        found = looks.get((taken.boot, taken.look))
+        if found:
+            yield SeenLook(*found, taken)
+        else:
+            where = f"{EVENTS}:{recorded.line}"
+            gaps.append(f"{WITNESS} lacks look {taken.look} of boot {taken.boot} (named in {where})")
+
+
+def _console(data: bytes, start: int, end: int) -> Iterator[ConsoleLine]:
+    first = data.count(b"\n", 0, start) + 1
+    for number, raw in enumerate(data[start:end].split(b"\n"), start=first):
+        text = readable(raw)
+        if text.strip():
+            yield ConsoleLine(number, text)
