@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""Which build of snapd makes which policy, learnt from the looks of one run alone.
+
+A claim says that a build generates, for a policy of that kind and name, exactly the content with that
+digest. It is about content, not about time, so claims are gathered over the whole run: what a later boot
+shows a build to generate, it would have generated before as well. More looks only ever add claims.
+
+The kernel's copy of an AppArmor profile has the digest of its compile cache file (guest kernels 6.8 and
+later: `raw_sha256`). A cache file is written by whichever apparmor_parser came first, snapd's own or the
+boot-time loader's (snapd.apparmor.service), so its change time says nothing about the author: it has the
+authors of the source that it was compiled from. That is the source beside it in the same look, when the
+cache was neither changed nor modified before it (apparmor_parser gives the cache the modification time of
+the newest file that went into it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from harness.model.observation import LoadedProfile, PolicyFile, PolicyKind
+from harness.model.timeline import SeenLook, Timeline
+from harness.model.verdict import Evidence
+from harness.policy.builds import Builds, short
+from harness.policy.kind import COMPILED_SECCOMP, GLOBAL, GLOBAL_PROGRAM, base_name, digests, programs
+from harness.policy.life import Life, lives
+
+WITNESS = "witness.jsonl"
+
+# File systems and parsers keep modification times to the microsecond at worst.
+_TIME_GRAIN = 1_000
+
+
+class KnownBy(StrEnum):
+    """How a claim is known."""
+
+    WRITTEN = "written"  # the file changed while that snapd ran
+    VOUCHED = "vouched"  # that snapd regenerated everything and left the file as it was
+    NAMED = "named"  # the source's first line names that snapd's snap-seccomp
+    COMPILED = "compiled"  # the cache file comes from a source of that snapd's
+    CONSTANT = "constant"  # the program is built into every snapd that writes such files
+    LOADED = "loaded"  # the kernel gave the same profile both digests
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A build of snapd generates this; `evidence` is the first place that shows it."""
+
+    build: str
+    known_by: KnownBy
+    evidence: Evidence
+
+
+Item = tuple[PolicyKind, str, str]
+_Book = dict[Item, dict[tuple[str, KnownBy], Claim]]
+
+
+@dataclass(frozen=True, slots=True)
+class Authorship:
+    """Who makes what. `whole` are the complete sets of seccomp programs that a build has for a tag."""
+
+    claims: Mapping[Item, frozenset[Claim]]
+    loaded: Mapping[tuple[str, str], frozenset[Claim]]
+    whole: Mapping[tuple[str, str], frozenset[frozenset[str]]]
+
+    def of_digest(self, kind: PolicyKind, name: str, digest: str) -> frozenset[Claim]:
+        """Every claim on the policy of that kind and name with that digest; empty when nobody is known."""
+        return self.claims.get((kind, name, digest), frozenset())
+
+    def of_profile(self, profile: LoadedProfile) -> frozenset[Claim]:
+        """Every claim on a profile in the kernel, by its raw digest, else by the kernel's other digests."""
+        raw = (profile.raw_sha256, profile.raw_sha1)
+        direct = (self.of_digest(PolicyKind.APPARMOR_CACHE, profile.name, digest) for digest in raw if digest)
+        other = (self.loaded.get((profile.name, digest), frozenset()) for digest in _other_digests(profile))
+        return frozenset().union(*direct) or frozenset().union(*other)
+
+    def expected(self, build: str, kind: PolicyKind, name: str) -> frozenset[str]:
+        """The digests of what a build is known to generate."""
+        return frozenset(
+            digest
+            for (item_kind, item_name, digest), claims in self.claims.items()
+            if (item_kind, item_name) == (kind, name) and any(claim.build == build for claim in claims)
+        )
+
+
+def learn(timeline: Timeline, builds: Builds) -> Authorship:
+    """Gather every claim of a run."""
+    looks = sorted(
+        (seen for boot in timeline.boots for seen in boot.looks), key=lambda s: (s.taken.boot, s.line)
+    )
+    book: _Book = {}
+    whole: dict[tuple[str, str], set[frozenset[str]]] = {}
+    known = lives(looks, builds)
+    for file, claim in _of_files(looks, known, builds):
+        for digest in digests(file):
+            _enter(book, (file.kind, file.name, digest), claim)
+        if file.kind in COMPILED_SECCOMP and programs(file):
+            whole.setdefault((claim.build, file.name), set()).add(digests(file))
+    for file, claim in list(_of_caches(looks, known, book, builds)):
+        for digest in digests(file):
+            _enter(book, (file.kind, file.name, digest), claim)
+    claims = {item: frozenset(found.values()) for item, found in book.items()}
+    whole_sets = {key: frozenset(sets) for key, sets in whole.items()}
+    by_files = Authorship(claims, {}, whole_sets)
+    return replace(by_files, loaded=_of_loaded(looks, by_files))
+
+
+def _enter(book: _Book, item: Item, claim: Claim) -> None:
+    book.setdefault(item, {}).setdefault((claim.build, claim.known_by), claim)
+
+
+def _of_files(
+    looks: Iterable[SeenLook], known: Sequence[Life], builds: Builds
+) -> Iterator[tuple[PolicyFile, Claim]]:
+    written = _kinds_written(known)
+    for life in known:
+        for file in life.seen.look.files:
+            if file.kind == PolicyKind.APPARMOR_CACHE:
+                continue
+            if life.wrote(file):
+                yield file, _claim(life, KnownBy.WRITTEN, file, builds)
+            elif life.left_alone(file, written[life.build]):
+                yield file, _claim(life, KnownBy.VOUCHED, file, builds)
+            elif _is_constant(file) and file.kind in written[life.build]:
+                yield file, _claim(life, KnownBy.CONSTANT, file, builds)
+    for seen in looks:
+        for file in seen.look.files:
+            if file.kind == PolicyKind.SECCOMP_SOURCE and file.made_by:
+                yield from (
+                    (file, _named(seen, file, build, builds)) for build in builds.made_by(file.made_by)
+                )
+
+
+def _is_constant(file: PolicyFile) -> bool:
+    return file.name == GLOBAL and digests(file) == {GLOBAL_PROGRAM}
+
+
+def _kinds_written(known: Iterable[Life]) -> dict[str, frozenset[PolicyKind]]:
+    kinds: dict[str, frozenset[PolicyKind]] = {}
+    for life in known:
+        mine = frozenset(file.kind for file in life.seen.look.files if life.wrote(file))
+        kinds[life.build] = kinds.get(life.build, frozenset()) | mine
+    return kinds
+
+
+def _claim(life: Life, known_by: KnownBy, file: PolicyFile, builds: Builds) -> Claim:
+    name = builds.name(life.build)
+    how = {
+        KnownBy.WRITTEN: f"was written while snapd {name} ran",
+        KnownBy.CONSTANT: f"is the program that snapd {name} has built in",
+        KnownBy.VOUCHED: f"was left as it was when snapd {name} regenerated all policy",
+    }[known_by]
+    return _made(life.seen, life.build, known_by, f"{base_name(file)} {short(file.sha256)} {how}")
+
+
+def _named(seen: SeenLook, file: PolicyFile, build: str, builds: Builds) -> Claim:
+    says = f"{base_name(file)} names snap-seccomp {short(file.made_by)} of snapd {builds.name(build)}"
+    return _made(seen, build, KnownBy.NAMED, says)
+
+
+def _made(seen: SeenLook, build: str, known_by: KnownBy, says: str) -> Claim:
+    return Claim(build, known_by, Evidence(WITNESS, seen.line, says))
+
+
+def _of_caches(
+    looks: Iterable[SeenLook], known: Iterable[Life], book: _Book, builds: Builds
+) -> Iterator[tuple[PolicyFile, Claim]]:
+    running = {life.seen.line: life for life in known}
+    for seen in looks:
+        sources = {f.name: f for f in seen.look.files if f.kind == PolicyKind.APPARMOR_SOURCE}
+        for file in seen.look.files:
+            source = sources.get(file.name)
+            if file.kind == PolicyKind.APPARMOR_CACHE and source and _compiled_from(file, source):
+                for claim in book.get((source.kind, source.name, source.sha256), {}).values():
+                    says = _of_cache(file, claim, running.get(seen.line), builds)
+                    yield file, _made(seen, claim.build, KnownBy.COMPILED, says)
+
+
+def _of_cache(cache: PolicyFile, claim: Claim, life: Life | None, builds: Builds) -> str:
+    place = f"{claim.evidence.file}:{claim.evidence.line}"
+    says = (
+        f"cache {short(cache.sha256)} is compiled from a source of snapd {builds.name(claim.build)} ({place})"
+    )
+    if life and life.build != claim.build and life.wrote(cache):
+        return f"{says}, though the cache was written while snapd {builds.name(life.build)} ran"
+    return says
+
+
+def _compiled_from(cache: PolicyFile, source: PolicyFile) -> bool:
+    return cache.changed >= source.changed and cache.modified >= source.modified - _TIME_GRAIN
+
+
+def _of_loaded(looks: Iterable[SeenLook], known: Authorship) -> dict[tuple[str, str], frozenset[Claim]]:
+    """Carry claims from raw digests over to the kernel's other digests of the same profile."""
+    found: dict[tuple[str, str], frozenset[Claim]] = {}
+    for seen in looks:
+        for profile in seen.look.profiles:
+            says = f"the kernel gave the profile {profile.name} both digests"
+            claims = frozenset(
+                _made(seen, claim.build, KnownBy.LOADED, says) for claim in known.of_profile(profile)
+            )
+            for digest in _other_digests(profile):
+                key = (profile.name, digest)
+                found[key] = found.get(key, frozenset()) | claims
+    return found
+
+
+def _other_digests(profile: LoadedProfile) -> tuple[str, ...]:
+    return tuple(digest for digest in (profile.sha256, profile.sha1) if digest)

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""Everything that confines one process of a service, and what that comes to.
+
+Seccomp filters stay with a process for life, so they say what it was started with; AppArmor profiles are
+replaced under it when snapd regenerates. A process that began before the running snapd did, under filters
+of the snapd that ran then, is therefore no wrong start (`mixed`): it outlived a change of core. That it
+was so needs a look from before the change; without one it is left open, and where the steps of the boot
+hold no change of core, such a process was started under stale policy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from harness.model.clock import GuestTime
+from harness.model.observation import PolicyKind, ProcessSeen, ServiceSeen, SnapdSeen
+from harness.model.timeline import SeenLook
+from harness.model.verdict import Evidence
+from harness.policy import apparmor, seccomp
+from harness.policy.authorship import WITNESS
+from harness.policy.knowledge import Knowledge
+from harness.policy.part import Part, State
+
+_LAUNCHERS = ("/usr/bin/snap", *(f"/usr/lib/snapd/{name}" for name in ("snap-confine", "snap-exec")))
+
+
+class Class(StrEnum):
+    """What a process of a service runs under, at the moment of a look."""
+
+    FRESH = "fresh"  # policy of the running snapd
+    STALE = "stale"  # policy of another build
+    MIXED = "mixed"  # seccomp of the snapd that ran when it began, AppArmor of the one that runs
+    WAITING = "waiting"  # still the launcher, which has not executed the service
+    UNCONFINED = "unconfined"  # it runs without policy that exists
+    MISSING = "missing"  # it runs and there is no policy
+    UNSEEN = "unseen"  # the look does not say
+
+
+@dataclass(frozen=True, slots=True)
+class Confinement:
+    """A process with the parts of its confinement; `parts` is empty while it waits.
+
+    `earlier` is, for a mixed one, where it was seen with the same filters under the snapd of then.
+    """
+
+    process: ProcessSeen
+    kind: Class
+    parts: tuple[Part, ...]
+    earlier: Evidence | None = None
+
+
+def read(seen: SeenLook, service: ServiceSeen, snapd: SnapdSeen, known: Knowledge) -> tuple[Confinement, ...]:
+    """Every process of a service while this snapd runs, the main process first."""
+    ordered = sorted(service.processes, key=lambda process: (not process.main, process.pid))
+    waiting = _waiting(service)
+    return tuple(
+        Confinement(process, Class.WAITING, ())
+        if process.pid in waiting
+        else _read_process(seen, process, service.tag, snapd, known)
+        for process in ordered
+    )
+
+
+def _waiting(service: ServiceSeen) -> frozenset[int]:
+    """The launcher and the tools it runs (snap-seccomp, snap-update-ns) before it executes the service."""
+    found = {process.pid for process in service.processes if is_waiting(process, service.tag)}
+    rest = [process for process in service.processes if _without_policy(process, service.tag)]
+    while more := {process.pid for process in rest if process.ppid in found} - found:
+        found |= more
+    return frozenset(found)
+
+
+def _read_process(
+    seen: SeenLook, process: ProcessSeen, tag: str, snapd: SnapdSeen, known: Knowledge
+) -> Confinement:
+    filters = seccomp.read(seen, process, tag, snapd.build_id, known.authors, known.builds)
+    profile = apparmor.read(seen, process, tag, snapd.build_id, known.authors, known.builds)
+    kind = _class(seen, process, tag, (filters, profile))
+    if kind != Class.STALE or profile.state != State.FRESH or process.started >= snapd.started:
+        return Confinement(process, kind, (filters, profile))
+    earlier = _seen_earlier(seen, process, tag, known)
+    cores = {known.builds.core(author) for author in filters.authors}
+    outlived = earlier is not None or bool(cores & known.replaced.get(seen.taken.number, frozenset()))
+    return Confinement(process, Class.MIXED if outlived else Class.STALE, (filters, profile), earlier)
+
+
+def is_waiting(process: ProcessSeen, tag: str) -> bool:
+    """The process is still `snap run` or snap-confine, before any of the service's policy applies.
+
+    snap-exec under policy is past that point: the policy it has is the service's.
+    """
+    launcher = process.exe.removesuffix(" (deleted)").endswith(_LAUNCHERS)
+    return launcher and _without_policy(process, tag)
+
+
+def _without_policy(process: ProcessSeen, tag: str) -> bool:
+    confined = process.label == tag or process.label.startswith(f"{tag}//")
+    return not process.problem and process.seccomp_mode == 0 and not confined
+
+
+def _class(seen: SeenLook, process: ProcessSeen, tag: str, parts: Iterable[Part]) -> Class:
+    states = {part.state for part in parts}
+    if State.ABSENT in states:
+        return Class.UNCONFINED
+    if State.MISSING in states:
+        return Class.UNCONFINED if _has_some_policy(seen, tag) else Class.MISSING
+    if State.STALE in states:
+        return Class.STALE
+    if State.UNSEEN in states or process.problem:
+        return Class.UNSEEN
+    return Class.FRESH
+
+
+def _has_some_policy(seen: SeenLook, tag: str) -> bool:
+    kinds = (PolicyKind.SECCOMP_BIN, PolicyKind.SECCOMP_BIN2, PolicyKind.APPARMOR_SOURCE)
+    return any(file.name == tag and file.kind in kinds for file in seen.look.files)
+
+
+def _seen_earlier(seen: SeenLook, process: ProcessSeen, tag: str, known: Knowledge) -> Evidence | None:
+    """A look of this boot at the same process, all fresh, when the snapd ran whose filters it has."""
+    for other in known.before(seen):
+        snapd = other.look.snapd
+        same = _find(other, tag, process.pid, process.started)
+        if snapd is None or same is None or same.filters != process.filters:
+            continue
+        if _read_process(other, same, tag, snapd, known).kind == Class.FRESH:
+            name = known.builds.name(snapd.build_id)
+            says = f"{tag}: process {process.pid} had these filters while snapd {name} ran"
+            return Evidence(WITNESS, other.line, says)
+    return None
+
+
+def _find(seen: SeenLook, tag: str, pid: int, started: GuestTime) -> ProcessSeen | None:
+    processes = (p for service in seen.look.services if service.tag == tag for p in service.processes)
+    return next((p for p in processes if (p.pid, p.started) == (pid, started)), None)

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""The kinds of policy file, and what in them the kernel is given."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+from harness.model.observation import PolicyFile, PolicyKind
+
+COMPILED_SECCOMP = (PolicyKind.SECCOMP_BIN, PolicyKind.SECCOMP_BIN2)
+
+GLOBAL = "global"
+"""seccomp/bpf/global.bin: the filter that snap-confine of 2.37.3 to 2.63 adds for every snap."""
+
+GLOBAL_PROGRAM = "e4e7a5a5c31844ec32b46d2a99d43c5ab7d5457fbd8555a3c81ee8453af83cd4"
+"""The 19 instructions of global.bin, a constant of snapd (interfaces/seccomp: globalProfileLE).
+
+The same bytes are in the executables of Debian's 2.49 and 2.57.6, and not in those of 2.68.3 and 2.77.1.
+"""
+
+_NO_PROGRAM = hashlib.sha256(b"").hexdigest()
+_INSTRUCTION = 8  # bytes of a `struct sock_filter`
+
+
+def programs(file: PolicyFile) -> Mapping[str, str]:
+    """The programs in a compiled seccomp file, part to digest; none when it is unrestricted or damaged.
+
+    snap-seccomp before 2.63 writes the text ``@unrestricted`` in place of a program, which is not a whole
+    number of instructions.
+    """
+    if file.kind == PolicyKind.SECCOMP_BIN and file.size % _INSTRUCTION:
+        return {}
+    return {part: digest for part, digest in file.parts.items() if digest and digest != _NO_PROGRAM}
+
+
+def digests(file: PolicyFile) -> frozenset[str]:
+    """What identifies the file's policy: its programs when it is compiled seccomp, else its content."""
+    if file.kind in COMPILED_SECCOMP:
+        return frozenset(programs(file).values())
+    return frozenset({file.sha256, *file.parts.values()})
+
+
+def base_name(file: PolicyFile) -> str:
+    """The file's own name, as evidence shows it."""
+    return file.path.rpartition("/")[2]

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""The life of a snapd process, as one look saw it: what is on disk that this process answers for.
+
+Two rules, both about the inode's change time, which no program can set back:
+
+*Written.* A file whose ctime lies in the life of the running snapd was written by it. The start of the
+life is the process's start (whole clock ticks, rounded down) on the guest's wall clock of that boot; the
+ctime is at most a tick old. snapd writes policy seconds after it starts, so no tolerance is added.
+
+*Vouched.* snapd 2.36.3 and later unlinks system-key before it regenerates and writes it only when all
+backends succeeded; from 2.43 on its format is version 10. Backends rewrite a file only when its content
+differs (osutil.EnsureDirState). So when the key on disk names the running build **and was itself written
+in this life**, the files that were left alone are those that this build would have written. A key of the
+right build that is older than the process says nothing: it may have been put back, and then it kept snapd
+from regenerating at all.
+
+Not vouched for:
+- compiled seccomp files older than the source beside them: 2.39 and later recompiles only what changed
+  in `.src`, so a compiled file can be left behind (a `.bin` beside 2.68.3's `.bin2`, or one whose
+  compilation was cut off);
+- kinds of files this build was never seen to write: 2.57.6 leaves `.bin2` alone, 2.68.3 leaves `.bin`;
+- snap-confine's profiles, of which those of other core revisions stay on disk.
+
+What a user's own command writes over policy files while snapd runs cannot be told from snapd's writing,
+except that a compiled file beside a source made by another snap-seccomp is never taken for snapd's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.model.clock import SECOND, WallTime
+from harness.model.observation import Look, PolicyFile, PolicyKind
+from harness.model.timeline import SeenLook
+from harness.policy.builds import Builds
+from harness.policy.kind import COMPILED_SECCOMP, GLOBAL
+
+_FIRST_KEY_AFTER_ALL_BACKENDS = 10
+_LONGEST_LOOK = 60 * SECOND
+
+_COMPARED_BY_CONTENT = (PolicyKind.SECCOMP_SOURCE, PolicyKind.APPARMOR_SOURCE, PolicyKind.MOUNT)
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """A running snapd of `build` since `since`, and the look that saw it.
+
+    `compilers` are the build ids of its snap-seccomp, `vouches` says that its system-key is of this life.
+    """
+
+    seen: SeenLook
+    build: str
+    since: WallTime
+    vouches: bool
+    compilers: frozenset[str]
+    sources: Mapping[str, PolicyFile]
+
+    def wrote(self, file: PolicyFile) -> bool:
+        """The file was last changed in this life, and nothing says that it is another's."""
+        return file.changed >= self.since and not self._foreign(file)
+
+    def left_alone(self, file: PolicyFile, written: frozenset[PolicyKind]) -> bool:
+        """The file is what this build would have written; `written` are kinds that the build writes."""
+        if not self.vouches or self._foreign(file):
+            return False
+        if file.kind in _COMPARED_BY_CONTENT:
+            return file.name.startswith("snap.") or file.name.startswith("snap-update-ns.")
+        if file.kind in COMPILED_SECCOMP and file.name != GLOBAL:
+            return file.kind in written and self._compiled_since_its_source(file)
+        return file.kind in written and file.kind != PolicyKind.APPARMOR_CACHE
+
+    def _compiled_since_its_source(self, file: PolicyFile) -> bool:
+        source = self.sources.get(file.name)
+        return source is not None and source.changed <= file.changed
+
+    def _foreign(self, file: PolicyFile) -> bool:
+        if file.kind == PolicyKind.SECCOMP_SOURCE:
+            return self._made_elsewhere(file)
+        source = self.sources.get(file.name) if file.kind in COMPILED_SECCOMP else None
+        return source is not None and source.changed <= file.changed and self._made_elsewhere(source)
+
+    def _made_elsewhere(self, source: PolicyFile) -> bool:
+        return bool(source.made_by) and source.made_by not in self.compilers
+
+
+def lives(looks: Sequence[SeenLook], builds: Builds) -> tuple[Life, ...]:
+    """The snapd processes that the looks saw, one per look; none for a look whose clock is in doubt."""
+    return tuple(life for seen in looks if (life := _life(seen, looks, builds)))
+
+
+def _life(seen: SeenLook, looks: Sequence[SeenLook], builds: Builds) -> Life | None:
+    look = seen.look
+    if look.snapd is None or not look.snapd.build_id:
+        return None
+    since = WallTime(look.snapd.started + _latest_boot_wall(look, looks))
+    if _clock_in_doubt(seen, since, looks):
+        return None
+    key = look.system_key
+    return Life(
+        seen=seen,
+        build=look.snapd.build_id,
+        since=since,
+        vouches=key is not None
+        and key.build_id == look.snapd.build_id
+        and key.version >= _FIRST_KEY_AFTER_ALL_BACKENDS
+        and key.changed >= since,
+        compilers=builds.compilers.get(look.snapd.build_id, frozenset()),
+        sources={file.name: file for file in look.files if file.kind == PolicyKind.SECCOMP_SOURCE},
+    )
+
+
+def _latest_boot_wall(look: Look, looks: Sequence[SeenLook]) -> WallTime:
+    """Where the boot began on the wall clock, taken as late as any look of the boot says.
+
+    A clock that was set forward or back between looks then makes a life seem shorter, never longer.
+    """
+    return max(seen.look.boot_wall for seen in looks if seen.look.boot_id == look.boot_id)
+
+
+def _clock_in_doubt(seen: SeenLook, since: WallTime, looks: Sequence[SeenLook]) -> bool:
+    """A file from the future, or an earlier boot that ended later, shows a clock that was set back."""
+    look = seen.look
+    latest = look.at + look.boot_wall + _LONGEST_LOOK
+    earlier = (other.look for other in looks if other.taken.boot < seen.taken.boot)
+    return any(file.changed > latest for file in look.files) or any(
+        other.at + other.boot_wall > since for other in earlier
+    )

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""Which function judges which invariant: a literal table, so that reading it is knowing it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from harness.invariant import (
+    bluetooth_managed,
+    console_clean,
+    network_managed,
+    policy_from_running_snapd,
+    snapd_identity,
+    units_healthy,
+)
+from harness.model.timeline import Timeline
+from harness.model.verdict import Finding
+
+Judge = Callable[[Timeline, Mapping[str, tuple[str, ...]]], tuple[Finding, ...]]
+
+JUDGES: Mapping[str, Judge] = {
+    "policy-from-running-snapd": policy_from_running_snapd.judge,
+    "units-healthy": units_healthy.judge,
+    "snapd-is-who-it-should-be": snapd_identity.judge,
+    "console-clean": console_clean.judge,
+    "network-managed": network_managed.judge,
+    "bluetooth-managed": bluetooth_managed.judge,
+}

@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""A guest of paper: it boots, keeps policy and starts services as a guest with snapd does.
+
+Only what guest-recipe and snapd-facts say of real guests is modelled: who rewrites which file when, what
+the boot-time loader loads, and which file each snap-confine reads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+from harness.model.clock import SECOND, GuestTime, WallTime
+from harness.model.event import (
+    ArtifactUsed,
+    BootBegan,
+    BootEnded,
+    BootReady,
+    Event,
+    StepBegan,
+    StepEnded,
+)
+from harness.model.observation import (
+    FilterSeen,
+    PolicyFile,
+    PolicyKind,
+    ProcessSeen,
+    SnapdSeen,
+    SystemKey,
+    UnitSeen,
+)
+from harness.model.plan import (
+    Action,
+    Boot,
+    InstallSnap,
+    PlannedStep,
+    RebootGuest,
+    RevertSnap,
+    SnapRef,
+)
+from harness.model.scenario import RebootHow
+
+BLUEZ = "snap.bluez.bluez"
+NETWORK = "snap.network-manager.networkmanager"
+TAGS = (BLUEZ, NETWORK)
+
+
+def digest(*words: object) -> str:
+    """A digest that differs when any word does."""
+    return hashlib.sha256("\0".join(map(str, words)).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """A snapd release: its build, and whether it compiles seccomp to `.bin` or `.bin2`."""
+
+    name: str
+    compiled: PolicyKind
+
+    @property
+    def build(self) -> str:
+        return digest("snapd", self.name)[:40]
+
+    @property
+    def compiler(self) -> str:
+        return digest("snap-seccomp", self.name)[:40]
+
+    @property
+    def artifact(self) -> ArtifactUsed:
+        builds = {"snapd": self.build, "snap-seccomp": self.compiler}
+        return ArtifactUsed("snap", self.name, digest("snap", self.name), builds)
+
+    def programs(self, tag: str) -> dict[str, str]:
+        parts = ("whole",) if self.compiled == PolicyKind.SECCOMP_BIN else ("allow", "deny")
+        return {part: digest("seccomp", tag, self.name, part) for part in parts}
+
+
+OLD = Core("2.57.6", PolicyKind.SECCOMP_BIN)
+NEW = Core("2.68.3", PolicyKind.SECCOMP_BIN2)
+NEWER = Core("2.77.1", PolicyKind.SECCOMP_BIN2)
+
+_PATHS = {
+    PolicyKind.SECCOMP_SOURCE: "/var/lib/snapd/seccomp/bpf/{}.src",
+    PolicyKind.SECCOMP_BIN: "/var/lib/snapd/seccomp/bpf/{}.bin",
+    PolicyKind.SECCOMP_BIN2: "/var/lib/snapd/seccomp/bpf/{}.bin2",
+    PolicyKind.APPARMOR_SOURCE: "/var/lib/snapd/apparmor/profiles/{}",
+    PolicyKind.APPARMOR_CACHE: "/var/cache/apparmor/26b63962.0/{}",
+}
+
+
+def unit(name: str, state: str = "active", sub: str = "running", **more: object) -> UnitSeen:
+    """A unit as systemd tells of it."""
+    seen = UnitSeen(name=name, load_state="loaded", active_state=state, sub_state=sub, result="success")
+    return replace(seen, **more)  # type: ignore[arg-type]
+
+
+@dataclass(slots=True)
+class PaperGuest:
+    """The guest and the steps that are carried out on it."""
+
+    tags: tuple[str, ...] = TAGS
+    wall: int = 1_700_000_000 * SECOND
+    boot_wall: int = 0
+    boot: int = 0
+    core: Core = OLD
+    snapd: SnapdSeen | None = None
+    key: SystemKey | None = None
+    files: dict[tuple[PolicyKind, str], PolicyFile] = field(default_factory=dict)
+    kernel: dict[str, str] = field(default_factory=dict)
+    processes: dict[str, tuple[ProcessSeen, ...]] = field(default_factory=dict)
+    units: dict[str, UnitSeen] = field(default_factory=dict)
+    steps: list[PlannedStep] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    console: bytes = b""
+
+    # -- time and boots
+
+    def tick(self, seconds: float = 1.0) -> WallTime:
+        self.wall += int(seconds * SECOND)
+        return WallTime(self.wall)
+
+    @property
+    def now(self) -> GuestTime:
+        return GuestTime(self.wall - self.boot_wall)
+
+    def power_on(self, how: RebootHow | None = None) -> Self:
+        """A boot: the loader loads what is on disk, no snapd and no service runs yet."""
+        self._step("boot" if how is None else f"reboot ({how})", Boot() if how is None else RebootGuest(how))
+        if self.boot:
+            self.events.append(BootEnded(self.boot, "guest-reset"))
+        self.tick(30)
+        self.boot, self.boot_wall = self.boot + 1, self.wall
+        self.events.append(BootBegan(self.boot, len(self.console), "the machine was started"))
+        self.events.append(BootReady(self.boot, f"boot-{self.boot}"))
+        self.say("[    0.000000] Linux version 6.12")
+        self.snapd, self.processes, self.kernel = None, {}, {}
+        self.tick(5)
+        for kind, tag in list(self.files):
+            if kind == PolicyKind.APPARMOR_SOURCE:
+                self.load_profile(tag)
+        return self
+
+    def reboot(self, how: RebootHow = RebootHow.CLEAN) -> Self:
+        return self.power_on(how)
+
+    def say(self, line: str) -> None:
+        self.console += line.encode() + b"\r\n"
+
+    # -- snapd
+
+    def install(self, core: Core) -> Self:
+        """Install or refresh to a core: snapd restarts in place and regenerates when it must."""
+        ref = SnapRef("core", core.name, f"core_{core.name}.snap")
+        self._step(f"install core {core.name}", InstallSnap(ref, refresh=bool(self.key)))
+        self.core = core
+        return self.start_snapd()
+
+    def revert(self, core: Core, *, start: bool = True) -> Self:
+        self._step("revert core", RevertSnap("core"))
+        self.core = core
+        return self.start_snapd() if start else self
+
+    def start_snapd(self) -> Self:
+        self.tick(8)
+        tools = {"snap-seccomp": self.core.compiler}
+        exe = f"/snap/core/{self.core.name}/usr/lib/snapd/snapd"
+        self.snapd = SnapdSeen(pid=500, exe=exe, build_id=self.core.build, started=self.now, tools=tools)
+        if self.key is None or self.key.build_id != self.core.build:
+            self.regenerate()
+        return self
+
+    def regenerate(self) -> Self:
+        """Backend by backend, changed files only; the key goes first and comes last."""
+        self.key = None
+        self.tick(2)
+        if self.core.compiled == PolicyKind.SECCOMP_BIN:
+            self.write(PolicyKind.SECCOMP_BIN, "global", digest("global"), {"whole": digest("global")})
+        for tag in self.tags:
+            if self.write(PolicyKind.SECCOMP_SOURCE, tag, digest("src", tag, self.core.name)):
+                self.tick(0.1)
+                parts = self.core.programs(tag)
+                self.write(self.core.compiled, tag, digest(*parts.values()), parts)
+        for tag in self.tags:
+            self.write(PolicyKind.APPARMOR_SOURCE, tag, digest("profile", tag, self.core.name))
+            self.load_profile(tag)
+        self.put_key()
+        return self
+
+    def put_key(self, core: Core | None = None) -> Self:
+        """Write the key of a core, as snapd does last of all, or as somebody does by hand."""
+        build = (core or self.core).build
+        self.key = SystemKey(build_id=build, version=11, sha256=digest("key", build), changed=self.tick(0.1))
+        return self
+
+    def write(
+        self, kind: PolicyKind, name: str, content: str, parts: Mapping[str, str] | None = None
+    ) -> bool:
+        """Write a file unless its content is there already."""
+        old = self.files.get((kind, name))
+        if old and old.sha256 == content:
+            return False
+        at = self.tick(0.1)
+        made_by = self.core.compiler if kind == PolicyKind.SECCOMP_SOURCE else ""
+        self.files[kind, name] = PolicyFile(
+            path=_PATHS[kind].format(name),
+            kind=kind,
+            name=name,
+            sha256=content,
+            size=800,
+            changed=at,
+            modified=at,
+            parts=parts or {},
+            made_by=made_by,
+        )
+        return True
+
+    def load_profile(self, tag: str) -> None:
+        """apparmor_parser: compile when the cache is not of this source, give it the source's time, load."""
+        source = self.files[PolicyKind.APPARMOR_SOURCE, tag]
+        if self.write(PolicyKind.APPARMOR_CACHE, tag, digest("cache", source.sha256)):
+            cache = self.files[PolicyKind.APPARMOR_CACHE, tag]
+            self.files[PolicyKind.APPARMOR_CACHE, tag] = replace(cache, modified=source.modified)
+        self.kernel[tag] = self.files[PolicyKind.APPARMOR_CACHE, tag].sha256
+
+    # -- services
+
+    def start_services(self) -> Self:
+        """snap-confine of the current core loads what it reads from disk, and the service executes."""
+        for number, tag in enumerate(self.tags):
+            self.tick(0.5)
+            main = self.process(tag, 1000 + 10 * number, main=True)
+            child = replace(main, pid=main.pid + 1, ppid=main.pid, main=False)
+            self.processes[tag] = (main, child)
+            self.units[tag] = unit(f"{tag}.service", main_pid=main.pid)
+        return self
+
+    def process(self, tag: str, pid: int, *, main: bool) -> ProcessSeen:
+        found = [self.files[self.core.compiled, tag]]
+        if self.core.compiled == PolicyKind.SECCOMP_BIN:
+            found.append(self.files[PolicyKind.SECCOMP_BIN, "global"])
+        programs = [program for file in found for program in file.parts.values()]
+        filters = tuple(FilterSeen(index=i, sha256=p, length=800 + i) for i, p in enumerate(programs))
+        return ProcessSeen(
+            pid=pid,
+            ppid=1,
+            exe=f"/snap/bluez/x1/usr/libexec/{tag}",
+            comm="daemon",
+            started=self.now,
+            label=tag,
+            label_mode="enforce",
+            seccomp_mode=2,
+            filters=filters,
+            main=main,
+        )
+
+    def wait_in_launcher(self, tag: str) -> Self:
+        """The service's process is `snap run`, which waits for snapd."""
+        waiting = replace(
+            self.processes[tag][0], exe="/usr/bin/snap", label="unconfined", label_mode="", seccomp_mode=0
+        )
+        self.processes[tag] = (replace(waiting, filters=()),)
+        return self
+
+    def change_process(self, tag: str, **changes: object) -> Self:
+        first, *rest = self.processes[tag]
+        self.processes[tag] = (replace(first, **changes), *rest)  # type: ignore[arg-type]
+        return self
+
+    def _step(self, title: str, action: Action) -> str:
+        number = str(len(self.steps) + 1)
+        self.steps.append(PlannedStep(number, title, action, 60.0))
+        self.events += [StepBegan(number, title), StepEnded(number, 1.5)]
+        return number
