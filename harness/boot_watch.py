@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""Watches a machine's boots from outside: where each begins and ends, and when hope is gone.
+
+A boot ends when QEMU says RESET, whoever asked for it; nothing that runs in the guest is believed about
+that. A panic comes by pvpanic or, before its driver is loaded, by the console.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from harness.errors import CannotMeasure, GuestFailed
+from harness.host.deadline import Deadline
+from harness.model.console import Severity
+from harness.model.event import BootBegan, BootEnded, BootReady, MachineSaid
+from harness.qemu.console import ConsoleFollower
+from harness.qemu.events import MachineEvent
+from harness.record import Recorder
+
+_CONSOLE_EVERY = 0.25  # seconds between looks at the console file, which has no event of its own
+
+
+class BootWatch:
+    """Numbers the boots of one machine and keeps the first trouble that ends all waiting."""
+
+    def __init__(self, record: Recorder, console: ConsoleFollower) -> None:
+        self._record = record
+        self._console = console
+        self._on_trouble: Callable[[CannotMeasure], None] = lambda _: None
+        self._changed = threading.Condition()
+        self._reading = threading.Lock()
+        self._reset_expected = False
+        self.number = 0
+        self.trouble: CannotMeasure | None = None
+
+    def begin(self, cause: str) -> None:
+        """A boot begins: give it the next number, and its place in the console."""
+        with self._changed:
+            self.number += 1
+            self._record.write(BootBegan(self.number, self._console.size, cause))
+            self._changed.notify_all()
+
+    def ready(self, boot_id: str) -> None:
+        """The guest of this boot takes commands."""
+        self._record.write(BootReady(self.number, boot_id))
+
+    def on_event(self, event: MachineEvent) -> None:
+        """Take an event of QEMU's, in the monitor's thread."""
+        self._record.write(MachineSaid(event.name, {key: str(value) for key, value in event.data.items()}))
+        match event.name:
+            case "RESET":
+                self._reset(by_guest=bool(event.data.get("guest")))
+            case "GUEST_PANICKED":
+                self.fail(GuestFailed("the guest's kernel panicked (it said so through pvpanic)"))
+            case "SHUTDOWN" if event.data.get("reason") != "host-qmp-quit":
+                self.fail(GuestFailed("the guest switched itself off"))
+
+    def _reset(self, *, by_guest: bool) -> None:
+        how = "the guest reset itself" if by_guest else "the host reset it"
+        self._record.write(BootEnded(self.number, how))
+        if not self._reset_expected:
+            # A panic that pvpanic did not tell of ends in a reset (panic=-1), and says so before.
+            alone = GuestFailed(f"the guest reset itself in boot {self.number} although no step asked for it")
+            self.fail(self._fatal_line() or alone)
+        self.begin(how)
+
+    @contextmanager
+    def expected(self) -> Iterator[None]:
+        """Within the block a reset is what the plan asked for."""
+        self._reset_expected = True
+        try:
+            yield
+        finally:
+            self._reset_expected = False
+
+    def changed(self, since: int, deadline: Deadline) -> bool:
+        """Wait until a boot after number `since` has begun; False when the deadline passed first.
+
+        Raises the trouble that came instead.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self.number > since or self.trouble, _seconds(deadline))
+            if self.trouble:
+                raise self.trouble
+            return self.number > since
+
+    def fail(self, trouble: CannotMeasure) -> None:
+        """Keep the first trouble, and end every wait with it."""
+        with self._changed:
+            if self.trouble is not None:
+                return
+            self.trouble = trouble
+            self._changed.notify_all()
+        self._on_trouble(trouble)
+
+    @contextmanager
+    def watching(
+        self, death: Callable[[], CannotMeasure | None], on_trouble: Callable[[CannotMeasure], None]
+    ) -> Iterator[None]:
+        """Within the block a fatal console line, or QEMU's `death`, ends every wait."""
+        self._on_trouble = on_trouble
+        stop = threading.Event()
+        thread = threading.Thread(target=self._watch, args=(stop, death), name="boot-watch", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+
+    def _watch(self, stop: threading.Event, death: Callable[[], CannotMeasure | None]) -> None:
+        while not stop.wait(_CONSOLE_EVERY) and self.trouble is None:
+            if dead := death():
+                self.fail(dead)
+            if fatal := self._fatal_line():
+                self.fail(fatal)
+
+    def _fatal_line(self) -> GuestFailed | None:
+        """The first line on the console, among those not read yet, after which nothing will come."""
+        with self._reading:
+            seen = list(self._console.new_troubles())
+        lines = (one.line.text.strip() for one in seen if one.trouble.severity is Severity.FATAL)
+        return next((GuestFailed(f"the console says: {line}") for line in lines), None)
+
+
+def _seconds(deadline: Deadline) -> float | None:
+    return None if deadline.remaining == float("inf") else deadline.remaining

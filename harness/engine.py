@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""Carries out a plan and writes a record; decides nothing about what the guest did.
+
+What the guest does wrong is recorded and judged later. What raises here is a failure to measure: it is
+written into the record as the step it happened in, its kind and its words, and the run ends.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.errors import CannotMeasure
+from harness.host.deadline import Deadline, monotonic
+from harness.host.progress import Progress, Tell
+from harness.lab import Lab, Prepared
+from harness.machine import Machine
+from harness.model.event import (
+    RECORD_FORMAT,
+    CheckRead,
+    CommandRan,
+    LookTaken,
+    RunClosed,
+    RunFailed,
+    RunOpened,
+    StepBegan,
+    StepEnded,
+)
+from harness.model.plan import (
+    Action,
+    AwaitChange,
+    AwaitCommand,
+    AwaitUnit,
+    Boot,
+    Check,
+    ConnectPlug,
+    DisconnectPlug,
+    InstallSnap,
+    Look,
+    Plan,
+    PlannedStep,
+    RebootGuest,
+    RemoveSnap,
+    RevertSnap,
+    RunCommand,
+    Settle,
+    StartChange,
+)
+from harness.record import Recorder, plan_sha256
+
+_LONGEST_OUTPUT = 4000
+
+
+def run_plan(plan: Plan, lab: Lab, tell: Tell) -> Path:
+    """Run `plan` on a machine of `lab` and return the run directory.
+
+    A failure to measure ends the run early and is in its record. Raises HarnessError only when there
+    is nothing to record yet: an artefact that cannot be built, a host without room for a run.
+    """
+    prepared = lab.prepare(plan)
+    with lab.record(plan) as (directory, record):
+        _opening(plan, prepared, lab, record)
+        complete = False
+        progress = Progress(tell, len(plan.steps))
+        execution = _Execution(plan, record, progress)
+        try:
+            with (
+                lab.machine(prepared, directory, record) as machine,
+                progress.heartbeat(machine.last_words),
+            ):
+                execution.carry_out(machine)
+            complete = True
+        except CannotMeasure as error:
+            tell(f"cannot measure: {error}")
+            record.write(RunFailed(execution.number, type(error).__name__, str(error)))
+        except BaseException as error:
+            record.write(RunFailed(execution.number, type(error).__name__, f"the run was ended: {error}"))
+            raise
+        finally:
+            record.write(RunClosed(complete))
+    return directory.path
+
+
+def _opening(plan: Plan, prepared: Prepared, lab: Lab, record: Recorder) -> None:
+    record.write(RunOpened(RECORD_FORMAT, lab.version, plan_sha256(plan), lab.host_facts()))
+    for artifact in prepared.artifacts():
+        record.write(artifact)
+
+
+class _Execution:
+    """One plan being carried out; `number` is the step that it is at."""
+
+    def __init__(self, plan: Plan, record: Recorder, progress: Progress) -> None:
+        self._plan = plan
+        self._record = record
+        self._progress = progress
+        self._change: str | None = None
+        self.number = ""
+
+    def carry_out(self, machine: Machine) -> None:
+        run_ends = machine.patience.deadline(self._plan.timeouts.run)
+        for step in self._plan.steps:
+            self._step(step, machine, run_ends.earlier_of(machine.patience.deadline(step.timeout)))
+        self._record.write(machine.memory())
+
+    def _step(self, step: PlannedStep, machine: Machine, deadline: Deadline) -> None:
+        self.number = step.number
+        self._record.write(StepBegan(step.number, step.title))
+        self._progress.begin(step.number, step.title)
+        began = monotonic()
+        with machine.explaining(f"step {step.number} ({step.title})"):
+            detail = self._act(step.action, machine, deadline)
+        seconds = monotonic() - began
+        self._record.write(StepEnded(step.number, round(seconds, 3), detail))
+        self._progress.end(seconds, detail)
+
+    def _act(self, action: Action, machine: Machine, deadline: Deadline) -> str:
+        match action:
+            case Boot():
+                return machine.await_boot(deadline)
+            case RebootGuest(how):
+                self._change = None
+                return machine.reboot(how, deadline)
+            case RunCommand(command):
+                return self._command(command, machine, deadline)
+            case AwaitCommand(command):
+                return self._command(_repeat_until(command, deadline), machine, deadline)
+            case AwaitUnit(unit, state):
+                return self._command(_repeat_until(_unit_is(unit, state), deadline), machine, deadline)
+            case Settle():
+                return self._look(Look("settled", ""), machine, deadline, settle=True)
+            case Look():
+                return self._look(action, machine, deadline, settle=action.boot_end)
+            case StartChange(change):
+                self._change = machine.start_change(change, deadline)
+                return f"change {self._change}"
+            case AwaitChange():
+                return self._await_change(machine, deadline)
+            case InstallSnap() | RevertSnap() | RemoveSnap() | ConnectPlug() | DisconnectPlug():
+                return machine.change(action, deadline)
+
+    def _await_change(self, machine: Machine, deadline: Deadline) -> str:
+        if self._change is None:
+            return "a reboot came between"
+        change, self._change = self._change, None
+        return machine.await_change(change, deadline)
+
+    def _command(self, command: str, machine: Machine, deadline: Deadline) -> str:
+        result = machine.shell.run(command, deadline, check=False)
+        output = (result.stdout + result.stderr)[-_LONGEST_OUTPUT:]
+        self._record.write(CommandRan(self.number, command, result.status, output, round(result.seconds, 3)))
+        if result.status:
+            raise CannotMeasure(
+                f"a command of the scenario ended with status {result.status}: {output.strip()}"
+            )
+        return ""
+
+    def _look(self, action: Look, machine: Machine, deadline: Deadline, *, settle: bool) -> str:
+        look = machine.look(action.reason, deadline, settle=settle)
+        self._record.write(
+            LookTaken(self.number, machine.boot, look.number, action.expects_core, action.boot_end)
+        )
+        for check in action.checks:
+            self._check(check, machine)
+        return f"not settled: {', '.join(look.unsettled)}" if look.unsettled else ""
+
+    def _check(self, check: Check, machine: Machine) -> None:
+        passed, seen = machine.check(check)
+        self._record.write(CheckRead(self.number, machine.boot, check.name, check.parameters, passed, seen))
+
+
+def _unit_is(unit: str, state: str) -> str:
+    return f'test "$(systemctl show -P ActiveState {unit})" = {state}'
+
+
+def _repeat_until(command: str, deadline: Deadline) -> str:
+    """A loop in the guest, so that each try costs no round trip and nothing runs after its end."""
+    seconds = max(1, int(min(deadline.remaining, 86400)))
+    quoted = command.replace("'", "'\\''")
+    return f"timeout {seconds} sh -c 'until sh -c \"$0\" >/dev/null 2>&1; do sleep 0.2; done' '{quoted}'"

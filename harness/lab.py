@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""The owner of machines: gets the bytes a plan needs, and starts machines from them.
+
+Everything that a machine leaves behind lies in its run directory or in a temporary directory of its
+`with` block; the store holds only what can be built again.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from importlib import metadata
+from pathlib import Path
+
+from harness.boot_watch import BootWatch
+from harness.errors import HostLacks, Mistake
+from harness.guest.keys import RunKeys
+from harness.guest.seed import MANAGEMENT_MAC, SCENARIO_MAC, make_seed
+from harness.guest.witness import Witness
+from harness.host.deadline import Deadline, Patience, monotonic_ns
+from harness.host.facts import read_host_facts
+from harness.host.progress import Tell
+from harness.host.rundir import RunDirectory, new_run
+from harness.image.build import Image, build_image
+from harness.image.core import build_core
+from harness.image.payload import build_payload
+from harness.image.snapfile import SnapFile
+from harness.image.snaps import build_snap
+from harness.image.workshop import Workshop, open_workshop
+from harness.machine import PAYLOAD_SERIAL, Machine
+from harness.model.catalogue import Catalogue
+from harness.model.clock import HostTime
+from harness.model.event import ArtifactUsed, MachineStarted
+from harness.model.plan import Plan, SnapRef
+from harness.model.wire import WITNESS_PORT
+from harness.qemu.accel import Accelerator, choose
+from harness.qemu.command import (
+    PROGRAM,
+    Channel,
+    DirectKernel,
+    Disk,
+    DiskFormat,
+    MachineSpec,
+    Nic,
+)
+from harness.qemu.console import ConsoleFollower
+from harness.qemu.disk import cache_for, create_overlay
+from harness.qemu.instance import start
+from harness.qemu.versions import read_version
+from harness.record import Recorder
+from harness.scenario.catalogue import load_catalogue
+
+WITNESS_RAW = "witness.raw"
+_START_SECONDS = 60.0
+_NO_KVM = Path("/dev/null/kvm")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabOptions:
+    """Where a lab finds and leaves things.
+
+    `accelerator` is `auto`, `kvm` or `tcg`; `append` goes onto the guest kernel's command line;
+    `keep` leaves the disk and the run's keys in the run directory.
+    """
+
+    catalogue: Path
+    runs: Path
+    cache: Path | None = None
+    mirror: str = ""
+    snapshot: str = ""
+    snapshot_base: str = ""
+    accelerator: str = "auto"
+    qemu: str = PROGRAM
+    keep: bool = False
+    append: str = ""
+    memory_mib: int = 1536
+    cpus: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """All the bytes that a plan needs, ready on disk; `snaps` by their file name on the payload disk."""
+
+    image: Image
+    snaps: Mapping[str, SnapFile]
+    payload: Path
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    def artifacts(self) -> Iterator[ArtifactUsed]:
+        """What goes into the record about these bytes."""
+        yield ArtifactUsed("image", self.image.name, self.image.key)
+        for file_name, snap in self.snaps.items():
+            yield ArtifactUsed("snap", self.names[file_name], snap.sha256, snap.build_ids)
+
+
+class Lab:
+    """Gets a plan's bytes and starts its machine; `tell` gets a line for whatever takes long."""
+
+    def __init__(self, options: LabOptions, tell: Tell) -> None:
+        self.options = options
+        self._tell = tell
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """The table of names; raises Mistakes when the file has any."""
+        return load_catalogue(self.options.catalogue)
+
+    @cached_property
+    def _workshop(self) -> Workshop:
+        options = self.options
+        return open_workshop(
+            self._tell,
+            root=options.cache,
+            mirror=options.mirror,
+            snapshot=options.snapshot,
+            snapshot_base=options.snapshot_base,
+        )
+
+    @property
+    def version(self) -> str:
+        """The harness's own version, for the record."""
+        return metadata.version("revert-safety")
+
+    def host_facts(self) -> Mapping[str, str]:
+        """What the host is, for the record."""
+        facts = asdict(read_host_facts())
+        return {name: str(value) for name, value in facts.items()}
+
+    def prepare(self, plan: Plan) -> Prepared:
+        """Build what is not in the store yet.
+
+        Raises BuildFailed, SourceMoved or HostLacks; Mistake when the catalogue lacks a name.
+        """
+        image = build_image(self.catalogue.images[plan.image], self._workshop)
+        snaps = {ref.file_name: self._snap(ref) for ref in plan.snaps}
+        names = {ref.file_name: ref.entry for ref in plan.snaps}
+        return Prepared(image, snaps, build_payload(snaps, self._workshop), names)
+
+    def _snap(self, ref: SnapRef) -> SnapFile:
+        if ref.is_core:
+            return build_core(self.catalogue.cores[ref.entry], self._workshop)
+        return build_snap(self.catalogue.snaps[ref.entry], ref.variant, self._workshop)
+
+    @contextmanager
+    def record(self, plan: Plan) -> Iterator[tuple[RunDirectory, Recorder]]:
+        """A new run directory with the plan in it, locked and open for the record."""
+        with ExitStack() as stack:
+            directory = stack.enter_context(new_run(self.options.runs, plan.title))
+            record = stack.enter_context(Recorder(directory.path, _clock_from_now()))
+            record.write_plan(plan)
+            yield directory, record
+
+    @contextmanager
+    def machine(self, prepared: Prepared, directory: RunDirectory, record: Recorder) -> Iterator[Machine]:
+        """A started machine for the block; nothing of it is left afterwards but its run directory."""
+        accelerator = self._accelerator(prepared.image)
+        patience = Patience(accelerator.host_factor)
+        with ExitStack() as stack:
+            scratch = stack.enter_context(self._scratch(directory))
+            keys = RunKeys.generate()
+            initrd = scratch / "initrd"
+            initrd.write_bytes(_with_seed(prepared.image.initrd.read_bytes(), make_seed(keys)))
+            overlay = create_overlay(prepared.image.disk, scratch / "disk.qcow2")
+            spec = self._spec(prepared, accelerator, initrd, overlay, directory)
+            watch = BootWatch(record, ConsoleFollower(directory.console))
+            watch.begin("the machine was started")
+            instance = stack.enter_context(
+                start(spec, directory.qemu_log, Deadline.after(_START_SECONDS), on_event=watch.on_event)
+            )
+            record.write(_started(self.options.qemu, accelerator))
+            channel = instance.channel(WITNESS_PORT)
+            witness = stack.enter_context(Witness(channel, record.hear, lambda: watch.number, record.clock))
+            machine = Machine(instance, witness, ConsoleFollower(directory.console), watch, keys, patience)
+            stack.callback(machine.close)
+            stack.enter_context(watch.watching(instance.death, machine.stop_waiting))
+            yield machine
+
+    @contextmanager
+    def _scratch(self, directory: RunDirectory) -> Iterator[Path]:
+        """Room for the disk and the keys, where the user wants runs to be; kept only when asked to."""
+        if self.options.keep:
+            kept = directory.path / "machine"
+            kept.mkdir()
+            yield kept
+        else:
+            with tempfile.TemporaryDirectory(prefix="machine-", dir=directory.path) as scratch:
+                yield Path(scratch)
+
+    def _accelerator(self, image: Image) -> Accelerator:
+        options = self.options
+        cache = self._workshop.store.root
+        match options.accelerator:
+            case "tcg":
+                return choose(image.kernel, image.initrd, cache, program=options.qemu, kvm=_NO_KVM)
+            case "auto":
+                return choose(image.kernel, image.initrd, cache, program=options.qemu)
+            case "kvm":
+                found = choose(image.kernel, image.initrd, cache, program=options.qemu)
+                if found.kind != "kvm":
+                    raise HostLacks(f"cannot use KVM: {found.why}", hint="leave the choice to the harness")
+                return found
+            case other:
+                raise Mistake(f"unknown accelerator {other!r}", hint="one of auto, kvm, tcg")
+
+    def _spec(
+        self,
+        prepared: Prepared,
+        accelerator: Accelerator,
+        initrd: Path,
+        overlay: Path,
+        directory: RunDirectory,
+    ) -> MachineSpec:
+        words = (f"root={prepared.image.root}", prepared.image.cmdline, self.options.append)
+        return MachineSpec(
+            name=directory.path.name,
+            memory_mib=self.options.memory_mib,
+            cpus=self.options.cpus,
+            accelerator=accelerator.kind,
+            cpu_model=accelerator.cpu_model,
+            boot=DirectKernel(prepared.image.kernel, initrd, " ".join(filter(None, words))),
+            console=directory.console,
+            disks=(
+                Disk(path=overlay, serial="root", cache=cache_for(power_cuts=False)),
+                Disk(path=prepared.payload, serial=PAYLOAD_SERIAL, format=DiskFormat.RAW, read_only=True),
+            ),
+            nics=(
+                Nic(mac=MANAGEMENT_MAC, subnet="10.0.2.0/24", forward_ssh=True),
+                Nic(mac=SCENARIO_MAC, subnet="10.0.3.0/24"),
+            ),
+            channels=(Channel(WITNESS_PORT, directory.path / WITNESS_RAW),),
+            program=self.options.qemu,
+        )
+
+
+def _clock_from_now() -> Callable[[], HostTime]:
+    began = monotonic_ns()
+    return lambda: HostTime(monotonic_ns() - began)
+
+
+def _started(program: str, accelerator: Accelerator) -> MachineStarted:
+    return MachineStarted(
+        read_version(program).text,
+        accelerator.kind,
+        accelerator.cpu_model,
+        accelerator.host_factor,
+        accelerator.why,
+    )
+
+
+def _with_seed(initrd: bytes, seed: bytes) -> bytes:
+    """The kernel unpacks archives one after the other, each beginning at a multiple of four bytes.
+
+    Source: Documentation/driver-api/early-userspace/buffer-format.rst.
+    """
+    return initrd + bytes(-len(initrd) % 4) + seed

@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""A machine: QEMU and the guest in it, joined. The one place that knows both.
+
+Observations come over virtio-serial and commands go over ssh, so that a guest whose network is what broke
+still says what its kernel holds. Whatever waits for the guest stops waiting at once when QEMU dies or the
+guest's kernel panics, and says that instead of a time-out.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from harness.boot_watch import BootWatch
+from harness.errors import CannotMeasure, GuestFailed, InstanceDied, TimedOut
+from harness.guest.boots import BootId, await_first_boot, await_new_boot
+from harness.guest.keys import RunKeys
+from harness.guest.shell import Shell
+from harness.guest.snapd import Snapd
+from harness.guest.testinfra import CHECKS, host_of
+from harness.guest.witness import Witness
+from harness.host.deadline import Deadline, Patience
+from harness.host.facts import read_resident_memory
+from harness.model.event import MemoryRead
+from harness.model.observation import Look
+from harness.model.plan import (
+    Check,
+    ConnectPlug,
+    DisconnectPlug,
+    InstallSnap,
+    RemoveSnap,
+    RevertSnap,
+    SnapRef,
+)
+from harness.model.scenario import RebootHow
+from harness.qemu.console import ConsoleFollower
+from harness.qemu.instance import Instance
+
+LOOK_SECONDS = 30.0  # nominal: a look itself takes 1 to 3 s under TCG
+PAYLOAD_SERIAL = "payload"
+_PAYLOAD = "/run/revert-safety/payload"
+_MOUNT_PAYLOAD = (
+    f"mountpoint -q {_PAYLOAD} || {{ mkdir -p {_PAYLOAD}"
+    f" && mount -t squashfs -o ro /dev/disk/by-id/virtio-{PAYLOAD_SERIAL} {_PAYLOAD}; }}"
+)
+
+Change = InstallSnap | RevertSnap | RemoveSnap
+Connection = ConnectPlug | DisconnectPlug
+
+
+class Machine:
+    """A started machine; made by `Lab.machine` and gone with its block.
+
+    `patience` turns nominal seconds into deadlines on this host. After `reboot` the shell is a new
+    one: nothing that was read in an earlier boot is kept.
+    """
+
+    def __init__(
+        self,
+        instance: Instance,
+        witness: Witness,
+        console: ConsoleFollower,
+        boots: BootWatch,
+        keys: RunKeys,
+        patience: Patience,
+    ) -> None:
+        self.patience = patience
+        self._instance = instance
+        self._witness = witness
+        self._console = console
+        self._boots = boots
+        self._keys = keys
+        self._shell: Shell | None = None
+        self._boot_id: BootId | None = None
+
+    @property
+    def boot(self) -> int:
+        """The number of the boot that runs, from 1."""
+        return self._boots.number
+
+    @property
+    def shell(self) -> Shell:
+        """The ssh shell of this boot; raises GuestFailed before the guest was ready."""
+        if self._shell is None:
+            raise GuestFailed("cannot run a command: this boot has not been waited for")
+        return self._shell
+
+    def await_boot(self, deadline: Deadline) -> str:
+        """Wait until this boot takes commands; returns a line that says which it is.
+
+        Raises GuestFailed, InstanceDied or TimedOut.
+        """
+        old = self._boot_id
+        new = (
+            await_new_boot(self._witness, old, deadline) if old else await_first_boot(self._witness, deadline)
+        )
+        self._boot_id = new
+        self._boots.ready(new)
+        self._shell = Shell.connect("127.0.0.1", self._instance.forwarded_port(), self._keys, deadline)
+        return f"boot {self.boot}, id {new[:8]}"
+
+    def reboot(self, how: RebootHow, deadline: Deadline) -> str:
+        """End this boot and wait for the next; raises as `await_boot` does."""
+        ending = self._boots.number  # asked before the end, which may come before the call returns
+        with self._boots.expected():
+            match how:
+                case RebootHow.CLEAN:
+                    self.shell.run("systemctl --no-block reboot", deadline)
+                case RebootHow.RESET:
+                    self._instance.reset()
+            self._await_end(ending, deadline)
+        self.close()
+        return self.await_boot(deadline)
+
+    def _await_end(self, ending: int, deadline: Deadline) -> None:
+        if not self._boots.changed(ending, deadline):
+            raise TimedOut(
+                "cannot see this boot end: the machine was not reset in time",
+                hint="a service may be blocking the shutdown; see the console",
+            )
+
+    def change(self, action: Change | Connection, deadline: Deadline) -> str:
+        """Carry out a change of snaps or connections and wait until it is done."""
+        snapd = Snapd(self.shell)
+        match action:
+            case InstallSnap(ref):
+                return snapd.install(self._payload(ref, deadline), deadline)
+            case RevertSnap(snap):
+                return snapd.revert(snap, deadline)
+            case RemoveSnap(snap):
+                return snapd.remove(snap, deadline)
+            case ConnectPlug(plug, slot):
+                return snapd.connect(plug, slot, deadline)
+            case DisconnectPlug(plug, slot):
+                return snapd.disconnect(plug, slot, deadline)
+
+    def start_change(self, action: Change, deadline: Deadline) -> str:
+        """Start a change without waiting; returns snapd's id of it."""
+        snapd = Snapd(self.shell)
+        match action:
+            case InstallSnap(ref):
+                return snapd.start_install(self._payload(ref, deadline), deadline)
+            case RevertSnap(snap):
+                return snapd.start_revert(snap, deadline)
+            case RemoveSnap(snap):
+                return snapd.start_remove(snap, deadline)
+
+    def _payload(self, ref: SnapRef, deadline: Deadline) -> str:
+        """The snap's path in the guest; the payload disk is mounted once in each boot that needs it."""
+        self.shell.run(_MOUNT_PAYLOAD, deadline)
+        return f"{_PAYLOAD}/{ref.file_name}"
+
+    def await_change(self, change: str, deadline: Deadline) -> str:
+        """Wait until a started change is done."""
+        return Snapd(self.shell).await_change(change, deadline)
+
+    def look(self, reason: str, deadline: Deadline, *, settle: bool) -> Look:
+        """Have the witness read the guest; with `settle`, after waiting for calm until the deadline."""
+        wait = deadline.remaining if settle else 0.0
+        return self._witness.look(reason, wait, Deadline.after(wait + self.patience.seconds(LOOK_SECONDS)))
+
+    def check(self, check: Check) -> tuple[bool | None, str]:
+        """Read a check through testinfra: whether it passed (None: unreadable) and what was seen."""
+        try:
+            return CHECKS[check.name](host_of(self.shell), check.parameters)
+        except InstanceDied:
+            raise
+        except CannotMeasure as error:
+            return None, str(error)
+
+    def memory(self) -> MemoryRead:
+        """Resident memory of QEMU and of the harness, in KiB."""
+        ours, theirs = read_resident_memory(os.getpid()), self._instance.resident_memory()
+        return MemoryRead(
+            theirs.now_kib if theirs else 0,
+            theirs.peak_kib if theirs else 0,
+            ours.now_kib if ours else 0,
+            ours.peak_kib if ours else 0,
+        )
+
+    def last_words(self) -> str:
+        """The console's last line."""
+        return next(iter(self._console.tail(1)), "")
+
+    @contextmanager
+    def explaining(self, doing: str) -> Iterator[None]:
+        """Name `doing`, the first cause and the last console lines in what fails within the block."""
+        try:
+            yield
+        except (GuestFailed, TimedOut, InstanceDied) as error:
+            cause = self._boots.trouble or error
+            tail = self._console.tail()
+            raise GuestFailed(f"{doing}: {cause.message}", hint=cause.hint, console_tail=tail) from error
+
+    def stop_waiting(self, trouble: CannotMeasure) -> None:
+        """Make every wait for the guest end with `trouble`; called by the watch, from its thread."""
+        self._witness.fail(trouble)
+        if (shell := self._shell) is not None:
+            shell.give_up(trouble)
+
+    def close(self) -> None:
+        """Drop the shell; the machine itself ends with its block."""
+        shell, self._shell = self._shell, None
+        if shell is not None:
+            with suppress(OSError):
+                shell.close()
