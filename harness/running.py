@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""From a plan to what it came to, for every surface: the engine measures, then the judge judges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from harness.engine import run_plan
+from harness.host.progress import Tell
+from harness.judge import judge_directory
+from harness.lab import Lab, LabOptions
+from harness.model.plan import Plan
+from harness.results import Runner, RunResult
+
+
+@contextmanager
+def lab_runner(options: LabOptions, tell: Tell) -> Iterator[Runner]:
+    """A runner on the machines of one lab.
+
+    A failure to measure that left a record is in its verdict's `error`.
+    """
+    lab = Lab(options, tell)
+
+    def run_and_judge(plan: Plan) -> RunResult:
+        directory = run_plan(plan, lab, tell)
+        return RunResult(plan, directory, judge_directory(directory))
+
+    yield run_and_judge
