@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""`harness build`: images, cores and snaps ahead of a run."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from harness.cli import sources
+from harness.errors import HarnessError, Mistake
+from harness.host.signals import terminate_on_signals
+from harness.image.build import build_image
+from harness.image.core import build_core
+from harness.image.snaps import build_snap
+from harness.image.workshop import Workshop, open_workshop
+from harness.model.catalogue import Catalogue
+from harness.planning import find_catalogue
+from harness.results import Came, came_of_error, worst
+from harness.scenario.catalogue import load_catalogue
+
+Make = Callable[[Workshop], object]
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help="an image, core or snap of the catalogue; all of it by default",
+    )
+    add("--catalogue", type=Path, metavar="FILE", help="what names stand for (images/catalogue.yaml)")
+    sources.options(parser)
+
+
+def carry_out(arguments: argparse.Namespace) -> int:
+    """Build one after the other; one that cannot be built does not keep the next from being built."""
+    catalogue = load_catalogue(arguments.catalogue or find_catalogue(Path.cwd()))
+    table = makers(catalogue)
+    chosen = {name: makes for name, makes in table.items() if name in (arguments.names or table)}
+    _require_known(arguments.names, table)
+    with terminate_on_signals():
+        workshop = open_workshop(
+            _tell,
+            root=arguments.cache,
+            mirror=arguments.mirror,
+            snapshot=arguments.snapshot,
+            snapshot_base=arguments.snapshot_base,
+        )
+        return worst(_build(name, makes, workshop) for name, makes in chosen.items()).exit_code
+
+
+def makers(catalogue: Catalogue) -> dict[str, list[Make]]:
+    """What is to be made for each name; one that is an image's and a core's stands for both."""
+    made: dict[str, list[Make]] = {}
+    for name, image in catalogue.images.items():
+        made.setdefault(name, []).append(partial(build_image, image))
+    for name, core in catalogue.cores.items():
+        made.setdefault(name, []).append(partial(build_core, core))
+    for name, snap in catalogue.snaps.items():
+        made.setdefault(name, []).extend(partial(build_snap, snap, variant) for variant in snap.variants)
+    return made
+
+
+def _require_known(names: Sequence[str], table: Mapping[str, object]) -> None:
+    for name in names:
+        if name not in table:
+            close = difflib.get_close_matches(name, table, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"it has: {', '.join(table)}"
+            raise Mistake(f"cannot build {name!r}: the catalogue has no such image, core or snap", hint=hint)
+
+
+def _build(name: str, makes: Sequence[Make], workshop: Workshop) -> Came:
+    try:
+        for make in makes:
+            make(workshop)
+    except HarnessError as error:
+        print(f"harness: {name}: {error}", file=sys.stderr)
+        return came_of_error(error)
+    print(f"{name} is built", flush=True)
+    return Came.HELD
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""`harness judge`: the verdict again, from the record alone."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from harness.cli import verdict_page
+from harness.judge import judge_directory
+from harness.results import came_of
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("directory", type=Path, metavar="RUNDIR")
+
+
+def carry_out(arguments: argparse.Namespace) -> int:
+    verdict = judge_directory(arguments.directory)
+    verdict_page.show(arguments.directory, verdict)
+    return came_of(verdict).exit_code

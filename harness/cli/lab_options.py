@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""The options by which `harness run` is told how machines are made."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from harness.cli import sources
+from harness.lab import LabOptions
+from harness.planning import find_catalogue
+
+ACCELERATOR = "what machines run with (auto: KVM where a micro-boot shows that it works)"
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    sources.options(parser)
+    add = parser.add_argument
+    add("--runs", type=Path, default=Path("runs"), metavar="DIR", help="where run directories go (runs)")
+    add("--accelerator", choices=("auto", "kvm", "tcg"), default="auto", help=ACCELERATOR)
+    add("--keep", action="store_true", help="keep the machine's disk and the run's keys in the run directory")
+    add("--qemu", default="qemu-system-x86_64", metavar="PROGRAM", help="the QEMU to use")
+
+
+def chosen(arguments: argparse.Namespace) -> LabOptions:
+    """The lab's options; the catalogue is looked for near the scenarios when none is given."""
+    return LabOptions(
+        catalogue=arguments.catalogue or find_catalogue(arguments.scenarios[0]),
+        cache=arguments.cache,
+        runs=arguments.runs,
+        mirror=arguments.mirror,
+        snapshot=arguments.snapshot,
+        snapshot_base=arguments.snapshot_base,
+        accelerator=arguments.accelerator,
+        qemu=arguments.qemu,
+        keep=arguments.keep,
+    )

@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""Puts a run directory's verdict on the terminal."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from harness.model.verdict import Verdict
+from harness.record import read_timeline
+from harness.report.text import render
+
+
+def show(directory: Path, verdict: Verdict) -> None:
+    """Print the report and, last, where the run directory is."""
+    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    print(render(read_timeline(directory), verdict, colour).rstrip())
+    print(f"\n{directory}", flush=True)
