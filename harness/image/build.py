@@ -14,7 +14,7 @@ from harness.image import debs, rootfs
 from harness.image.archive import Resolution
 from harness.image.debs import Deb
 from harness.image.digest import key_of, sha256_of, tree_digest, write_json
-from harness.image.initrd import initrd
+from harness.image.initrd import find_busybox, initrd
 from harness.image.kernel import Kernel, cut_kernel, find_kernel
 from harness.image.recipe import DebSource, DiskRecipe, KernelFiles, KernelRecipe, Recipe, SuiteRecipe, Unpack
 from harness.image.recipe_file import load_recipe
@@ -71,6 +71,7 @@ class _Parts:
     unpacked: tuple[tuple[Unpack, Deb], ...]
     packages: Resolution
     kernel: tuple[Deb, ...]
+    busybox: Deb
 
     def inputs(self) -> dict[str, object]:
         recipe = self.recipe
@@ -78,7 +79,7 @@ class _Parts:
             "packages": [deb.row() for deb in self.packages.debs],
             "extra": [deb.row() for deb in self.extra],
             "unpack": [[deb.row(), dict(unpack.files)] for unpack, deb in self.unpacked],
-            "kernel": [deb.row() for deb in self.kernel],
+            "kernel": [deb.row() for deb in (*self.kernel, self.busybox)],
             "modules": [recipe.kernel.initrd, recipe.kernel.keep],
             "files": [tree_digest(path) for path in recipe.files],
             "init": sha256_of(recipe.init),
@@ -96,6 +97,7 @@ def _gather(recipe: SuiteRecipe, workshop: Workshop) -> _Parts:
         tuple((unpack, deb_of(unpack.source, workshop)) for unpack in recipe.unpack),
         workshop.archive.resolve(recipe.suite, ["?essential", *recipe.packages], extra),
         find_kernel(workshop.archive, recipe.suite, recipe.kernel.package),
+        find_busybox(workshop.archive, recipe.suite),
     )
 
 
@@ -121,15 +123,15 @@ def _make(parts: _Parts, directory: Path, workshop: Workshop) -> None:
         rootfs.bootstrap(parts.packages, root, extra=parts.extra, setup=recipe.setup)
         workshop.tell(f"building image {recipe.name}: kernel and disk (about 20 s)")
         kernel = cut_kernel(parts.kernel, recipe.kernel.initrd, recipe.kernel.keep)
-        _write_boot_files(kernel, recipe.init, directory)
+        _write_boot_files(kernel, recipe.init, parts.busybox, directory)
         rootfs.assemble(root, _overlay(parts, kernel), directory / "disk.qcow2", recipe.size)
     finally:
         discard(scratch)
 
 
-def _write_boot_files(kernel: Kernel, init: Path, directory: Path) -> None:
+def _write_boot_files(kernel: Kernel, init: Path, busybox: Deb, directory: Path) -> None:
     (directory / "vmlinuz").write_bytes(kernel.image)
-    (directory / "initrd").write_bytes(initrd(kernel, init.read_bytes()))
+    (directory / "initrd").write_bytes(initrd(kernel, init.read_bytes(), busybox))
 
 
 def _overlay(parts: _Parts, kernel: Kernel) -> Tree:
@@ -166,12 +168,12 @@ def _write_manifest(directory: Path, recipe: Recipe, key: str, inputs: dict[str,
             "key": key,
             "inputs": inputs,
             "files": {path.name: sha256_of(path) for path in files},
-            "tools": tool_versions(("mmdebstrap", "mke2fs", "qemu-img", "busybox")),
+            "tools": tool_versions(("mmdebstrap", "mke2fs", "qemu-img")),
         },
     )
 
 
-_ASKED_BY = {"mke2fs": "-V", "busybox": "--help", "sqfstar": "-version"}
+_ASKED_BY = {"mke2fs": "-V", "sqfstar": "-version"}
 
 
 def tool_versions(programs: Sequence[str]) -> dict[str, str]:
@@ -206,7 +208,8 @@ def _from_disk(recipe: DiskRecipe, workshop: Workshop) -> Image:
             case KernelRecipe() as asked:
                 found = find_kernel(workshop.archive, recipe.suite, asked.package)
                 cut = cut_kernel(found, asked.initrd, asked.keep)
-                _write_boot_files(cut, _init_of(recipe), directory)
+                busybox = find_busybox(workshop.archive, recipe.suite)
+                _write_boot_files(cut, _init_of(recipe), busybox, directory)
         _write_manifest(directory, recipe, key, inputs)
 
     place = workshop.store.obtain("images", key, make, needs=600 * MIB)
@@ -219,7 +222,7 @@ def _boot_inputs(recipe: DiskRecipe, workshop: Workshop) -> object:
             return [sha256_of(_there(kernel)), sha256_of(_there(own_initrd))]
         case KernelRecipe() as asked:
             found = find_kernel(workshop.archive, recipe.suite, asked.package)
-            rows = [deb.row() for deb in found]
+            rows = [deb.row() for deb in (*found, find_busybox(workshop.archive, recipe.suite))]
             return [rows, asked.initrd, asked.keep, sha256_of(_there(_init_of(recipe)))]
 
 

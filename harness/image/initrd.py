@@ -8,13 +8,15 @@ Both are left uncompressed: unpacking costs a guest without KVM more than copyin
 from __future__ import annotations
 
 import posixpath
-import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
-from harness.errors import HostLacks
+from harness.errors import BuildFailed
+from harness.image import debs
+from harness.image.archive import Archive
+from harness.image.debs import Deb
 from harness.image.kernel import Kernel
+from harness.model.catalogue import SuitePackage
 
 _FILE, _DIRECTORY, _LINK = 0o100000, 0o040000, 0o120000
 _APPLETS = "sh mount mkdir insmod switch_root cat echo cp sleep poweroff ls"
@@ -66,12 +68,17 @@ def _padded(data: bytes) -> bytes:
     return data + b"\0" * (-len(data) % 4)
 
 
-def initrd(kernel: Kernel, init: bytes) -> bytes:
+def find_busybox(archive: Archive, suite: str) -> Deb:
+    """The deb with the one program of our initrds, statically linked; from the kernel's own suite."""
+    return archive.fetch(SuitePackage(suite, "", "busybox-static"))
+
+
+def initrd(kernel: Kernel, init: bytes, busybox: Deb) -> bytes:
     """Our own initrd: busybox, the modules in load order, and the script `init`.
 
-    :raise HostLacks: the host has no static busybox.
+    :raise BuildFailed: the deb has no busybox in it.
     """
-    files = {"init": Member(init, 0o755), "bin/busybox": Member(_busybox(), 0o755)}
+    files = {"init": Member(init, 0o755), "bin/busybox": Member(_program(busybox), 0o755)}
     files |= {f"bin/{applet}": Member(link="busybox") for applet in _APPLETS.split()}
     for index, name in enumerate(kernel.load):
         data = kernel.modules.read(f"usr/lib/modules/{kernel.release}/{name}.ko")
@@ -79,12 +86,11 @@ def initrd(kernel: Kernel, init: bytes) -> bytes:
     return cpio(files)
 
 
-def _busybox() -> bytes:
-    path = shutil.which("busybox")
-    data = Path(path).read_bytes() if path else b""
-    if not data or b"/ld-linux" in data[:4096]:
-        raise HostLacks(
-            "cannot make an initrd: no statically linked busybox on this host",
-            hint="on Debian or Ubuntu: apt-get install busybox-static",
-        )
-    return data
+def _program(busybox: Deb) -> bytes:
+    with debs.content(busybox) as content:
+        for member in content:
+            # Debian 13 and later have it below /usr.
+            if member.name.removeprefix("./").removeprefix("usr/") == "bin/busybox":
+                found = content.extractfile(member)
+                return found.read() if found else b""
+    raise BuildFailed(f"cannot make an initrd: no bin/busybox in {busybox.package} {busybox.version}")

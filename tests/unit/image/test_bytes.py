@@ -14,16 +14,42 @@ from hypothesis import strategies as st
 from harness.errors import BuildFailed
 from harness.host import process
 from harness.image.core import capability_bytes
+from harness.image.debs import Deb
 from harness.image.digest import key_of
-from harness.image.initrd import Member, cpio
-from harness.image.kernel import _needs, _soft_needs
+from harness.image.initrd import Member, cpio, initrd
+from harness.image.kernel import Kernel, _needs, _soft_needs
 from harness.image.snapfile import build_id
+from harness.image.tree import Tree
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
     max_leaves=8,
 )
+
+
+KERNEL = Kernel("6.12", b"", Tree(), (), ())
+
+
+def busybox_deb(tmp_path: Path, program: str) -> Deb:
+    tree = tmp_path / "tree"
+    (tree / "DEBIAN").mkdir(parents=True)
+    (tree / "DEBIAN/control").write_text(
+        "Package: busybox-static\nVersion: 1.37\nArchitecture: amd64\nMaintainer: t <t@example.org>\n"
+        "Description: for a test\n"
+    )
+    (tree / program).parent.mkdir(parents=True)
+    (tree / program).write_bytes(b"a program")
+    deb = tmp_path / "busybox.deb"
+    process.run(["dpkg-deb", "--build", "--root-owner-group", tree, deb])
+    return Deb("busybox-static", "1.37", "", deb, "")
+
+
+def unpacked(archive: bytes, tmp_path: Path) -> Path:
+    place = tmp_path / "unpacked"
+    place.mkdir()
+    process.run(["cpio", "--extract", "--quiet"], input=archive, cwd=place)
+    return place
 
 
 @pytest.mark.skipif(shutil.which("cpio") is None, reason="needs cpio")
@@ -76,3 +102,16 @@ def test_keys_are_equal_exactly_when_inputs_are(one: dict[str, object], other: d
     assert key_of(**one) == key_of(**dict(reversed(one.items())))
     equal = json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
     assert (key_of(**one) == key_of(**other)) == equal
+
+
+@pytest.mark.skipif(shutil.which("cpio") is None, reason="needs cpio")
+def test_an_initrd_takes_busybox_out_of_its_deb(tmp_path: Path) -> None:
+    found = unpacked(initrd(KERNEL, b"#!/bin/sh\n", busybox_deb(tmp_path, "usr/bin/busybox")), tmp_path)
+    assert (found / "bin/busybox").read_bytes() == b"a program"
+    assert (found / "bin/mount").readlink() == Path("busybox")
+    assert (found / "init").read_bytes() == b"#!/bin/sh\n"
+
+
+def test_a_deb_without_a_busybox_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BuildFailed, match=r"no bin/busybox in busybox-static 1\.37"):
+        initrd(KERNEL, b"", busybox_deb(tmp_path, "usr/share/doc/bin/busybox"))
