@@ -96,6 +96,20 @@ class Prepared:
             yield ArtifactUsed("snap", self.names[file_name], snap.sha256, snap.build_ids)
 
 
+def prepare(plan: Plan, catalogue: Catalogue, workshop: Workshop) -> Prepared:
+    """Build what is not in the store yet; raises as `Lab.prepare` does."""
+    image = build_image(catalogue.images[plan.image], workshop)
+    snaps = {ref.file_name: _snap(ref, catalogue, workshop) for ref in plan.snaps}
+    names = {ref.file_name: ref.entry for ref in plan.snaps}
+    return Prepared(image, snaps, build_payload(snaps, workshop), names)
+
+
+def _snap(ref: SnapRef, catalogue: Catalogue, workshop: Workshop) -> SnapFile:
+    if ref.is_core:
+        return build_core(catalogue.cores[ref.entry], workshop)
+    return build_snap(catalogue.snaps[ref.entry], ref.variant, workshop)
+
+
 class Lab:
     """Gets a plan's bytes and starts its machine; `tell` gets a line for whatever takes long."""
 
@@ -134,15 +148,7 @@ class Lab:
 
         Raises BuildFailed, SourceMoved or HostLacks; Mistake when the catalogue lacks a name.
         """
-        image = build_image(self.catalogue.images[plan.image], self._workshop)
-        snaps = {ref.file_name: self._snap(ref) for ref in plan.snaps}
-        names = {ref.file_name: ref.entry for ref in plan.snaps}
-        return Prepared(image, snaps, build_payload(snaps, self._workshop), names)
-
-    def _snap(self, ref: SnapRef) -> SnapFile:
-        if ref.is_core:
-            return build_core(self.catalogue.cores[ref.entry], self._workshop)
-        return build_snap(self.catalogue.snaps[ref.entry], ref.variant, self._workshop)
+        return prepare(plan, self.catalogue, self._workshop)
 
     @contextmanager
     def record(self, plan: Plan) -> Iterator[tuple[RunDirectory, Recorder]]:
@@ -218,7 +224,7 @@ class Lab:
             name=directory.path.name,
             memory_mib=self.options.memory_mib,
             cpus=self.options.cpus,
-            accelerator=accelerator.kind,
+            accelerator=accelerator.option,
             cpu_model=accelerator.cpu_model,
             boot=DirectKernel(prepared.image.kernel, initrd, " ".join(filter(None, words))),
             console=directory.console,
@@ -243,7 +249,7 @@ def _clock_from_now() -> Callable[[], HostTime]:
 def _started(program: str, accelerator: Accelerator) -> MachineStarted:
     return MachineStarted(
         read_version(program).text,
-        accelerator.kind,
+        accelerator.option,
         accelerator.cpu_model,
         accelerator.host_factor,
         accelerator.why,

@@ -110,7 +110,7 @@ def _accelerator(cache: Path, qemu: str) -> Said:
         return Said(Health.LACKS, "accelerator", error.message.splitlines()[0])
     slow = f"time-outs scaled by {max(1.0, found.host_factor):g}"
     return Said(
-        Health.OK, "accelerator", f"{found.kind} with CPU model {found.cpu_model}, {slow}: {found.why}"
+        Health.OK, "accelerator", f"{found.option} with CPU model {found.cpu_model}, {slow}: {found.why}"
     )
 
 

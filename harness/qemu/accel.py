@@ -24,7 +24,7 @@ from harness.host.facts import read_boot_id
 from harness.qemu.command import PROGRAM, DirectKernel, MachineSpec
 from harness.qemu.console import ConsoleFollower
 from harness.qemu.instance import Instance, State, start
-from harness.qemu.versions import QemuVersion, cpu_model_for, read_version
+from harness.qemu.versions import QemuVersion, accelerator_option, cpu_model_for, read_version
 
 MARKER = "harness-microboot-ok"
 CMDLINE = "harness.microboot=1 console=ttyS0 panic=-1"
@@ -39,9 +39,13 @@ CACHE_FILE = "accelerator.json"
 
 @dataclass(frozen=True, slots=True)
 class Accelerator:
-    """What machines run with on this host; `host_factor` multiplies nominal seconds (Patience)."""
+    """What machines run with on this host; `host_factor` multiplies nominal seconds (Patience).
+
+    `kind` is `kvm` or `tcg`, `option` what QEMU's `-accel` is given for it.
+    """
 
     kind: str
+    option: str
     cpu_model: str
     host_factor: float
     why: str
@@ -88,12 +92,18 @@ def _tried(
     kind: str, boot: DirectKernel, program: str, version: QemuVersion, why: str, limit: float
 ) -> Accelerator:
     model = cpu_model_for(version, kind)
-    seconds = micro_boot(kind, model, boot, program=program, limit=limit)
-    return Accelerator(kind, model, round(seconds / REFERENCE_SECONDS, 2), why)
+    option = accelerator_option(version, kind)
+    seconds = micro_boot(option, model, boot, program=program, limit=limit)
+    return Accelerator(kind, option, model, round(seconds / REFERENCE_SECONDS, 2), why)
 
 
 def micro_boot(
-    kind: str, cpu_model: str, boot: DirectKernel, *, program: str = PROGRAM, limit: float = TCG_SECONDS
+    accelerator: str,
+    cpu_model: str,
+    boot: DirectKernel,
+    *,
+    program: str = PROGRAM,
+    limit: float = TCG_SECONDS,
 ) -> float:
     """Seconds from QEMU's start to the kernel's MARKER, after which it must switch itself off.
 
@@ -106,7 +116,7 @@ def micro_boot(
             name="micro-boot",
             memory_mib=256,
             cpus=1,
-            accelerator=kind,
+            accelerator=accelerator,
             cpu_model=cpu_model,
             boot=boot,
             console=Path(scratch, "console.log"),

@@ -88,7 +88,7 @@ class DirectKernel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineSpec:
-    """Everything that makes a machine; memory in MiB."""
+    """Everything that makes a machine; memory in MiB, `accelerator` as `-accel` takes it."""
 
     name: str
     memory_mib: int
@@ -128,7 +128,6 @@ def command_line(spec: MachineSpec, wiring: Wiring) -> list[str]:
 
 
 def _platform(spec: MachineSpec) -> list[str]:
-    accelerator = "tcg,thread=multi" if spec.accelerator == "tcg" else spec.accelerator
     return [
         "-name", f"guest={_escaped(spec.name)}",
         "-nodefaults",
@@ -136,7 +135,7 @@ def _platform(spec: MachineSpec) -> list[str]:
         "-display", "none",
         "-S",
         "-machine", "q35",
-        "-accel", accelerator,
+        "-accel", spec.accelerator,
         "-cpu", spec.cpu_model,
         "-smp", str(spec.cpus),
         "-m", f"{spec.memory_mib}M",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-only
-"""Which QEMU this is, which ones are distrusted, and the CPU model that each is trusted with."""
+"""Which QEMU this is, which ones are distrusted, and the CPU and threads that each is trusted with."""
 
 from __future__ import annotations
 
@@ -35,10 +35,23 @@ class Distrust:
     better: str
 
 
+# Seen with 7.2.22: panics behind an instruction that the kernel was patching on its other CPU (a static
+# key's two-byte NOP in crng_make_state, the trap's address one past its first byte). The kernel writes
+# int3 over the first byte and takes it away when every CPU has been told (arch/x86/kernel/alternative.c);
+# before 8.1 TCG can go on with a translation made in between, because it does not lock the page that it
+# translates (fixed by "accel/tcg: Always lock pages before translation").
+_SAFE_THREADS = QemuVersion(8, 1, 0)
+
 # Seen with 7.2.22: double faults behind `cmpxchg16b %gs:(%rsi)` in the kernel's allocator, and a PID
 # 1 frozen on heap corruption under `-cpu max`; none with cx16 hidden from the guest. Not seen with
 # 10.0.2 under Nehalem or max. What lies between was not tried and is trusted from 8 on.
 DISTRUSTED: tuple[Distrust, ...] = (
+    Distrust(
+        before=_SAFE_THREADS,
+        fault="its emulator (TCG) loses a race when one CPU patches code that another runs: guests panic",
+        answer="the guest's CPUs share one thread, and a boot takes half as long again",
+        better="QEMU 10, from Debian 13 or the backports of Debian 12",
+    ),
     Distrust(
         before=QemuVersion(8, 0, 0),
         fault="its emulator (TCG) seems to get cmpxchg16b wrong: guests panic or freeze at random",
@@ -68,6 +81,13 @@ def cpu_model_for(version: QemuVersion, accelerator: str) -> str:
     if accelerator == "kvm":
         return "host"
     return "Nehalem,-cx16" if version < QemuVersion(8, 0, 0) else "Nehalem"
+
+
+def accelerator_option(version: QemuVersion, accelerator: str) -> str:
+    """The value of `-accel`; it is written to the record."""
+    if accelerator != "tcg":
+        return accelerator
+    return "tcg,thread=single" if version < _SAFE_THREADS else "tcg,thread=multi"
 
 
 def parse_version(output: str) -> QemuVersion:

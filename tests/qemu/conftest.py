@@ -25,7 +25,7 @@ def make_spec(tmp_path: Path) -> MakeSpec:
             name="tiny",
             memory_mib=64,
             cpus=1,
-            accelerator="tcg",
+            accelerator="tcg,thread=single",
             cpu_model=cpu_model_for(version, "tcg"),
             boot=DirectKernel(write_kernel(tmp_path / "kernel", *(code or (HALT,))), None, "tiny"),
             console=tmp_path / "console.log",

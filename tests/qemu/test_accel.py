@@ -24,6 +24,7 @@ def test_without_kvm_the_emulator_is_used_and_the_reason_kept(tmp_path: Path) ->
     kernel = write_kernel(tmp_path / "kernel", LINE, POWER_OFF)
     chosen = choose(kernel, None, tmp_path / "cache", kvm=NO_KVM)
     assert chosen.kind == "tcg"
+    assert chosen.option.startswith("tcg,thread=")
     assert chosen.cpu_model.startswith("Nehalem")
     assert chosen.why == f"{NO_KVM} does not open: No such file or directory"
     assert chosen.host_factor > 0

@@ -38,7 +38,7 @@ def line(
         name="a,b",
         memory_mib=1024,
         cpus=2,
-        accelerator="tcg",
+        accelerator="tcg,thread=multi",
         cpu_model="Nehalem,-cx16",
         boot=DirectKernel(Path("vmlinuz"), initrd, "console=ttyS0 a,b"),
         console=console,

@@ -7,7 +7,14 @@ import pytest
 
 from harness.errors import HostLacks
 from harness.qemu.usernet import Forward, parse_forwards
-from harness.qemu.versions import QemuVersion, cpu_model_for, distrust_of, parse_version, read_version
+from harness.qemu.versions import (
+    QemuVersion,
+    accelerator_option,
+    cpu_model_for,
+    distrust_of,
+    parse_version,
+    read_version,
+)
 
 DEBIAN_12 = "QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18+b3)\nCopyright (c) 2003-2022\n"
 DEBIAN_13 = "QEMU emulator version 10.0.2 (Debian 1:10.0.2+ds-2)\nCopyright (c) 2003-2025\n"
@@ -43,13 +50,24 @@ def test_cmpxchg16b_is_hidden_only_from_guests_of_the_old_emulator() -> None:
     assert cpu_model_for(old, "kvm") == cpu_model_for(new, "kvm") == "host"
 
 
+def test_an_emulator_that_loses_races_gets_one_thread() -> None:
+    old, new = parse_version(DEBIAN_12), parse_version(DEBIAN_13)
+    assert accelerator_option(old, "tcg") == "tcg,thread=single"
+    assert accelerator_option(QemuVersion(8, 1, 0), "tcg") == "tcg,thread=multi"
+    assert accelerator_option(new, "tcg") == "tcg,thread=multi"
+    assert accelerator_option(old, "kvm") == accelerator_option(new, "kvm") == "kvm"
+
+
 def test_distrust_says_what_is_wrong_what_is_done_and_what_is_better() -> None:
-    (row,) = distrust_of(parse_version(DEBIAN_12))
-    assert "cmpxchg16b" in row.fault
-    assert "-cx16" in row.answer
-    assert "QEMU 10" in row.better
+    threads, instruction = distrust_of(parse_version(DEBIAN_12))
+    assert "race" in threads.fault
+    assert "one thread" in threads.answer
+    assert "QEMU 10" in threads.better
+    assert "cmpxchg16b" in instruction.fault
+    assert "-cx16" in instruction.answer
+    assert "QEMU 10" in instruction.better
     assert distrust_of(parse_version(DEBIAN_13)) == ()
-    assert len(distrust_of(QemuVersion(5, 2, 0))) == 2
+    assert len(distrust_of(QemuVersion(5, 2, 0))) == 3
 
 
 @pytest.mark.qemu
