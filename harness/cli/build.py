@@ -17,8 +17,9 @@ from harness.image.build import build_image
 from harness.image.core import build_core
 from harness.image.snaps import build_snap
 from harness.image.workshop import Workshop, open_workshop
+from harness.lab import prepare
 from harness.model.catalogue import Catalogue
-from harness.planning import find_catalogue
+from harness.planning import find_catalogue, plans_of
 from harness.results import Came, came_of_error, worst
 from harness.scenario.catalogue import load_catalogue
 
@@ -31,7 +32,8 @@ def options(parser: argparse.ArgumentParser) -> None:
         "names",
         nargs="*",
         metavar="NAME",
-        help="an image, core or snap of the catalogue; all of it by default",
+        help="an image, core or snap of the catalogue, or a scenario file, for what it needs;"
+        " all of the catalogue by default",
     )
     add("--catalogue", type=Path, metavar="FILE", help="what names stand for (images/catalogue.yaml)")
     sources.options(parser)
@@ -41,8 +43,9 @@ def carry_out(arguments: argparse.Namespace) -> int:
     """Build one after the other; one that cannot be built does not keep the next from being built."""
     catalogue = load_catalogue(arguments.catalogue or find_catalogue(Path.cwd()))
     table = makers(catalogue)
-    chosen = {name: makes for name, makes in table.items() if name in (arguments.names or table)}
-    _require_known(arguments.names, table)
+    scenarios = {name: _of_scenario(name, catalogue) for name in arguments.names if name.endswith(".yaml")}
+    _require_known(arguments.names, table | scenarios)
+    chosen = {name: makes for name, makes in table.items() if name in (arguments.names or table)} | scenarios
     with terminate_on_signals():
         workshop = open_workshop(
             _tell,
@@ -64,6 +67,11 @@ def makers(catalogue: Catalogue) -> dict[str, list[Make]]:
     for name, snap in catalogue.snaps.items():
         made.setdefault(name, []).extend(partial(build_snap, snap, variant) for variant in snap.variants)
     return made
+
+
+def _of_scenario(file: str, catalogue: Catalogue) -> list[Make]:
+    """All that a scenario's variants need; raises Mistakes when the file has any."""
+    return [partial(prepare, plan, catalogue) for plan in plans_of(Path(file), catalogue, {})]
 
 
 def _require_known(names: Sequence[str], table: Mapping[str, object]) -> None:

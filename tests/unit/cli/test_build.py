@@ -50,3 +50,21 @@ def test_what_cannot_be_built_is_said_and_the_rest_is_tried(
     told = capsys.readouterr().err
     assert "guest.yaml:1:1" in told
     assert "bluez.yaml" in told
+
+
+def test_a_scenario_stands_for_what_it_needs(
+    catalogue: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "snaps").mkdir()
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "recipes" / "guest.yaml").write_text("nonsense: true\n")
+    scenario = tmp_path / "scenario.yaml"
+    scenario.write_text(
+        'summary: s\nimage: guest\nstart: {core: "2.57.6"}\nhold: [console-clean]\nsteps: [{reboot: clean}]\n'
+    )
+    where = ["--catalogue", str(catalogue), "--cache", str(tmp_path / "cache")]
+    assert main(["build", str(scenario), *where]) == 64
+    assert "guest.yaml:1:1" in capsys.readouterr().err
+    scenario.write_text("summary: s\nimage: ghost\n")
+    assert main(["build", str(scenario), *where]) == 64
+    assert "scenario.yaml:2:8" in capsys.readouterr().err
