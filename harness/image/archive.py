@@ -28,6 +28,7 @@ from harness.model.catalogue import SuitePackage
 
 ARCHITECTURE = "amd64"
 _URI = re.compile(r"'(?P<uri>[^']+)' (?P<file>\S+) \d+ SHA256:(?P<sha256>[0-9a-f]{64})")
+_REBUILD = re.compile(r"\+b\d+$")  # deb-version(7): a binary-only upload
 _INSTEAD = "to give the deb yourself: `debs: [FILE.deb]` in images/catalogue.yaml"
 
 
@@ -61,14 +62,17 @@ class Archive:
         self._fresh: dict[str, Path] = {}
 
     def fetch(self, wanted: SuitePackage) -> Deb:
-        """One package of exactly the version wanted, without its dependencies.
+        """One package of the version wanted, without its dependencies.
+
+        A version without Debian's suffix for rebuilds of the same source (``+b7``) means any of them: a
+        suite that stays still has its Go programs rebuilt from time to time.
 
         :raise SourceMoved: the suite has another version.
         :raise HostLacks: no mirror answers.
         """
         spec = f"{wanted.package}={wanted.version}" if wanted.version else wanted.package
         request = {"suite": wanted.suite, "download": spec}
-        return self._remembered(request, lambda: self._download(wanted, spec)).debs[0]
+        return self._remembered(request, lambda: self._download(wanted)).debs[0]
 
     def resolve(self, suite: str, packages: Sequence[str], extra: Sequence[Deb] = ()) -> Resolution:
         """`packages` (apt's syntax) of `suite` with all they depend on; `extra` debs take part.
@@ -107,11 +111,11 @@ class Archive:
     def _pooled(self, sha256: str) -> Path:
         return self._store.root / "pool" / f"{sha256}.deb"
 
-    def _download(self, wanted: SuitePackage, spec: str) -> Resolution:
+    def _download(self, wanted: SuitePackage) -> Resolution:
         root = self._root(wanted.suite)
+        spec = f"{wanted.package}={self._version(root, wanted)}"
         listed = self._apt(root, "download", "--print-uris", spec)
-        if listed.returncode != 0:
-            raise self._moved(root, wanted)
+        self._checked(listed, wanted.suite)
         rows = _rows(listed.stdout)
         if not self._all_pooled(rows):
             self._tell(f"downloading {spec} of {wanted.suite}")
@@ -215,13 +219,16 @@ class Archive:
                 hint=f"give a mirror (--mirror URL), or {_INSTEAD.removeprefix('to ')}",
             )
 
-    def _moved(self, root: Path, wanted: SuitePackage) -> SourceMoved:
-        shown = self._apt(root, "show", "--no-all-versions", wanted.package, program="apt-cache")
-        versions = re.findall(r"^Version: (\S+)", shown.stdout.decode(), re.MULTILINE)
-        there = versions[0] if versions else "none"
-        return SourceMoved(
+    def _version(self, root: Path, wanted: SuitePackage) -> str:
+        """The version wanted as the suite has it, the newest rebuild of it first."""
+        shown = self._apt(root, "show", wanted.package, program="apt-cache")
+        there = re.findall(r"^Version: (\S+)", shown.stdout.decode(), re.MULTILINE)
+        for version in there:
+            if wanted.version in ("", version, _REBUILD.sub("", version)):
+                return version
+        raise SourceMoved(
             f"cannot get {wanted.package} {wanted.version or '(any version)'} of suite {wanted.suite}:"
-            f" the version there is {there}",
+            f" the version there is {there[0] if there else 'none'}",
             hint=_INSTEAD,
         )
 

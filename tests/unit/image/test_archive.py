@@ -54,6 +54,16 @@ def test_a_suite_that_moved_names_both_versions_and_what_to_do(tmp_path: Path, m
     assert "debs: [FILE.deb]" in message
 
 
+def test_a_rebuild_of_the_same_source_will_do(tmp_path: Path, mirror: SmallMirror) -> None:
+    debs = [make_deb(tmp_path, "snapd", version) for version in ("1.0+b2", "1.0+b10", "1.0.1")]
+    mirror.publish("rebuilt", *debs)
+    fetched = archive(tmp_path, mirror)
+    assert fetched.fetch(SuitePackage("rebuilt", "1.0", "snapd")).version == "1.0+b10"
+    assert fetched.fetch(SuitePackage("rebuilt", "1.0+b2", "snapd")).version == "1.0+b2"
+    with pytest.raises(SourceMoved, match=r"cannot get snapd 1\.0\+b3"):
+        fetched.fetch(SuitePackage("rebuilt", "1.0+b3", "snapd"))
+
+
 def test_what_was_fetched_once_needs_no_mirror(tmp_path: Path, mirror: SmallMirror) -> None:
     first = archive(tmp_path, mirror).fetch(WANTED)
     mirror.publish("oldstable", make_deb(tmp_path, "snapd", "2.0"))
