@@ -11,13 +11,14 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
 from harness.errors import HostLacks, RecordUnusable
 from harness.model import codec
-from harness.model.clock import HostTime
+from harness.model.clock import GuestTime, HostTime
 from harness.model.console import readable
 from harness.model.event import (
     RECORD_FORMAT,
@@ -35,8 +36,8 @@ from harness.model.event import (
 )
 from harness.model.observation import Look
 from harness.model.plan import PLAN_FORMAT, Plan
-from harness.model.timeline import BootRecord, ConsoleLine, SeenLook, Timeline
-from harness.model.wire import Heard, Looked, Said
+from harness.model.timeline import BootRecord, ConsoleLine, SeenLook, SeenOccurrence, Timeline
+from harness.model.wire import Heard, Looked, Occurred, Said
 
 PLAN = "plan.json"
 EVENTS = "events.jsonl"
@@ -127,11 +128,11 @@ def read_timeline(directory: Path) -> Timeline:
     plan = _read_plan(directory / PLAN)
     events = tuple(_read_events(directory / EVENTS, gaps))
     _check_events(plan, events, gaps)
-    looks = _read_looks(directory / WITNESS, gaps)
+    heard = _read_witness(directory / WITNESS, gaps)
     console = _read(directory / CONSOLE)
     if console is None:
         gaps.append(f"{CONSOLE} is missing")
-    boots = tuple(_boots(events, looks, console or b"", gaps))
+    boots = tuple(_boots(events, heard, console or b"", gaps))
     return Timeline(
         plan=plan,
         boots=boots,
@@ -217,15 +218,20 @@ def _check_events(plan: Plan, events: tuple[Recorded, ...], gaps: list[str]) -> 
         gaps.append(f"{EVENTS} does not end with the line that closes a whole run")
 
 
-_Looks = Mapping[tuple[int, int], tuple[int, Look]]
+@dataclass(slots=True)
+class _Witnessed:
+    """Looks by boot and the number that the guest gave them, occurrences and their lines' numbers by boot."""
+
+    looks: dict[tuple[int, int], tuple[int, Look]] = field(default_factory=dict)
+    occurrences: dict[int, list[SeenOccurrence]] = field(default_factory=dict)
+    numbers: dict[int, list[int]] = field(default_factory=dict)
 
 
-def _read_looks(path: Path, gaps: list[str]) -> _Looks:
-    """The witness's looks by boot and the number that the guest gave them."""
+def _read_witness(path: Path, gaps: list[str]) -> _Witnessed:
     data = _read(path)
     if data is None:
         gaps.append(f"{WITNESS} is missing")
-    looks: dict[tuple[int, int], tuple[int, Look]] = {}
+    witnessed = _Witnessed()
     for number, line in _lines(data or b""):
         try:
             heard: Heard = codec.loads(Heard, line)
@@ -233,16 +239,29 @@ def _read_looks(path: Path, gaps: list[str]) -> _Looks:
         except codec.Undecodable as error:
             gaps.append(f"{WITNESS}:{number} cannot be read: {error}")
             continue
-        if isinstance(said, Looked):
-            key = (heard.boot, said.look.number)
-            if key in looks:
-                gaps.append(f"{WITNESS}:{number} repeats look {key[1]} of boot {key[0]}")
-            looks.setdefault(key, (number, said.look))
-    return looks
+        _note(said, heard.boot, number, witnessed, gaps)
+    for boot, numbers in witnessed.numbers.items():
+        if numbers != list(range(1, len(numbers) + 1)):
+            gaps.append(f"{WITNESS} lacks some of what happened in boot {boot}: a line is missing")
+    return witnessed
+
+
+def _note(said: Said, boot: int, line: int, witnessed: _Witnessed, gaps: list[str]) -> None:
+    match said:
+        case Looked(look=look):
+            if (boot, look.number) in witnessed.looks:
+                gaps.append(f"{WITNESS}:{line} repeats look {look.number} of boot {boot}")
+            witnessed.looks.setdefault((boot, look.number), (line, look))
+        case Occurred(number=number, occurrences=occurrences):
+            witnessed.numbers.setdefault(boot, []).append(number)
+            seen = witnessed.occurrences.setdefault(boot, [])
+            seen += (SeenOccurrence(line, occurrence) for occurrence in occurrences)
+        case _:
+            pass
 
 
 def _boots(
-    events: tuple[Recorded, ...], looks: _Looks, console: bytes, gaps: list[str]
+    events: tuple[Recorded, ...], witnessed: _Witnessed, console: bytes, gaps: list[str]
 ) -> Iterator[BootRecord]:
     begun = [e.event for e in events if isinstance(e.event, BootBegan)]
     _check_boots(events, begun, console, gaps)
@@ -254,10 +273,15 @@ def _boots(
             boot_id=next((e.event.boot_id for e in of_boot if isinstance(e.event, BootReady)), ""),
             cause=began.cause,
             ended=next((e.event.how for e in of_boot if isinstance(e.event, BootEnded)), ""),
-            looks=tuple(_looks_of(of_boot, looks, gaps)),
+            looks=tuple(_looks_of(of_boot, witnessed.looks, gaps)),
             checks=tuple((e.line, e.event) for e in of_boot if isinstance(e.event, CheckRead)),
             console=tuple(_console(console, began.console_offset, end)),
+            occurrences=tuple(sorted(witnessed.occurrences.get(began.boot, ()), key=_guest_time)),
         )
+
+
+def _guest_time(seen: SeenOccurrence) -> GuestTime:
+    return seen.occurrence.at
 
 
 def _check_boots(events: Iterable[Recorded], begun: list[BootBegan], console: bytes, gaps: list[str]) -> None:
@@ -273,7 +297,9 @@ def _check_boots(events: Iterable[Recorded], begun: list[BootBegan], console: by
         gaps.append(f"{CONSOLE} is shorter than {EVENTS} says")
 
 
-def _looks_of(of_boot: Iterable[Recorded], looks: _Looks, gaps: list[str]) -> Iterator[SeenLook]:
+def _looks_of(
+    of_boot: Iterable[Recorded], looks: Mapping[tuple[int, int], tuple[int, Look]], gaps: list[str]
+) -> Iterator[SeenLook]:
     for recorded in of_boot:
         taken = recorded.event
         if not isinstance(taken, LookTaken):

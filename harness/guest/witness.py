@@ -19,7 +19,7 @@ from harness.host.deadline import Deadline
 from harness.model import codec
 from harness.model.clock import HostTime
 from harness.model.observation import Look
-from harness.model.wire import LONGEST_LINE, Heard, Hello, Looked, LookRequest, Ready, Said, Trouble
+from harness.model.wire import LONGEST_LINE, Heard, Hello, Looked, LookRequest, Occurred, Ready, Said, Trouble
 
 T = TypeVar("T")
 Answer = Looked | Trouble
@@ -192,6 +192,8 @@ class Witness:
                 self._hello = said
             case Ready():
                 self._ready = said
+            case Occurred():
+                pass  # for the record alone
             case Looked() | Trouble():
                 self._answers[said.request] = said
 

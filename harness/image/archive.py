@@ -222,7 +222,7 @@ class Archive:
     def _version(self, root: Path, wanted: SuitePackage) -> str:
         """The version wanted as the suite has it, the newest rebuild of it first."""
         shown = self._apt(root, "show", wanted.package, program="apt-cache")
-        there = re.findall(r"^Version: (\S+)", shown.stdout.decode(), re.MULTILINE)
+        there: list[str] = re.findall(r"^Version: (\S+)", shown.stdout.decode(), re.MULTILINE)
         for version in there:
             if wanted.version in ("", version, _REBUILD.sub("", version)):
                 return version

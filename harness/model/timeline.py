@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from harness.model.event import ArtifactUsed, CheckRead, LookTaken, Recorded, RunFailed
 from harness.model.observation import Look
+from harness.model.occurrence import Occurrence
 from harness.model.plan import Plan
 
 
@@ -20,6 +21,14 @@ class SeenLook:
 
 
 @dataclass(frozen=True, slots=True)
+class SeenOccurrence:
+    """An occurrence with its place in witness.jsonl."""
+
+    line: int
+    occurrence: Occurrence
+
+
+@dataclass(frozen=True, slots=True)
 class ConsoleLine:
     """One line of the serial console, without control characters; `line` counts in console.log."""
 
@@ -29,7 +38,10 @@ class ConsoleLine:
 
 @dataclass(frozen=True, slots=True)
 class BootRecord:
-    """One life of the guest's kernel. `ended` is empty for the boot that the run ended in."""
+    """One life of the guest's kernel. `ended` is empty for the boot that the run ended in.
+
+    `occurrences` are in the order of guest time; those of the same time as the witness told them.
+    """
 
     number: int
     boot_id: str
@@ -38,6 +50,7 @@ class BootRecord:
     looks: tuple[SeenLook, ...]
     checks: tuple[tuple[int, CheckRead], ...]
     console: tuple[ConsoleLine, ...]
+    occurrences: tuple[SeenOccurrence, ...] = ()
 
     @property
     def end_look(self) -> SeenLook | None:

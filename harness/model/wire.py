@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from harness.model.clock import GuestTime, HostTime
 from harness.model.observation import Look
+from harness.model.occurrence import Occurrence
 
 WITNESS_PORT = "org.revert-safety.witness"
 LONGEST_LINE = 8 << 20
@@ -39,6 +40,15 @@ class Looked:
 
 
 @dataclass(frozen=True, slots=True)
+class Occurred:
+    """What happened since the last such line; `number` counts these lines of a boot, from 1."""
+
+    boot_id: str
+    number: int
+    occurrences: tuple[Occurrence, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Trouble:
     """The witness could not do something; `request` is 0 when nobody asked for it."""
 
@@ -46,7 +56,7 @@ class Trouble:
     message: str
 
 
-Said = Hello | Ready | Looked | Trouble
+Said = Hello | Ready | Looked | Occurred | Trouble
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,10 @@ import pytest
 
 from harness.errors import HostLacks, RecordUnusable
 from harness.model import codec
-from harness.model.clock import HostTime
+from harness.model.clock import GuestTime, HostTime
 from harness.model.event import MachineSaid
-from harness.model.wire import Heard
+from harness.model.occurrence import Executed, FilterInstalled, Occurrence
+from harness.model.wire import Heard, Occurred
 from harness.record import CONSOLE, EVENTS, PLAN, WITNESS, Recorder, read_timeline
 from tests.unit.builders import fresh_revert, key_put_back
 
@@ -181,3 +182,33 @@ def test_events_of_a_boot_that_never_began_are_a_gap(run: Path) -> None:
     assert len(kept) == len(lines) - 1
     (run / EVENTS).write_bytes(b"".join(kept))
     assert any("whose beginning is not recorded" in gap for gap in read_timeline(run).gaps)
+
+
+def occurred(number: int, *occurrences: Occurrence) -> str:
+    return codec.dumps(Occurred("b1", number, occurrences))
+
+
+def heard_too(run: Path, *said: str) -> int:
+    """Append these words of the first boot; the number of the line before them."""
+    before = (run / WITNESS).read_bytes()
+    more = "".join(codec.dumps(Heard(now(), 1, each)) + "\n" for each in said)
+    (run / WITNESS).write_bytes(before + more.encode())
+    return before.count(b"\n")
+
+
+def test_what_happened_comes_back_in_the_order_of_guest_time(run: Path) -> None:
+    first = FilterInstalled(at=GuestTime(5), pid=1)
+    other = FilterInstalled(at=GuestTime(5), pid=2)
+    later = Executed(at=GuestTime(9), pid=1, exe="/bin/true")
+    line = heard_too(run, occurred(1, later, first), occurred(2, other))
+    timeline = read_timeline(run)
+    seen = timeline.boots[0].occurrences
+    assert [one.occurrence for one in seen] == [first, other, later]
+    assert [one.line - line for one in seen] == [1, 2, 1]
+    assert timeline.gaps == ()
+
+
+@pytest.mark.parametrize("numbers", [(2,), (1, 3), (1, 1), (2, 1)])
+def test_a_line_of_what_happened_that_is_missing_is_a_gap(run: Path, numbers: tuple[int, ...]) -> None:
+    heard_too(run, *(occurred(number) for number in numbers))
+    assert any("boot 1" in gap and "a line is missing" in gap for gap in read_timeline(run).gaps)
