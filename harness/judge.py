@@ -19,6 +19,8 @@ from harness.model.verdict import (
     Verdict,
     worst,
 )
+from harness.policy.contradiction import contradictions
+from harness.policy.knowledge import Knowledge
 from harness.record import read_timeline
 from harness.registry import JUDGES
 
@@ -83,6 +85,8 @@ def _of_record(timeline: Timeline) -> Iterator[Finding]:
     for gap in timeline.gaps:
         yield _unproven(RECORD, "gap", "record", gap)
     yield from _of_looks(timeline)
+    for one in contradictions(Knowledge.of(timeline)):
+        yield Finding(RECORD, Outcome.UNPROVEN, one.kind, one.name, one.boot, one.says, evidence=one.evidence)
     planned = sum(isinstance(step.action, Boot | RebootGuest) for step in timeline.plan.steps)
     for boot in timeline.boots[planned:]:
         summary = f"boot {boot.number} was not planned ({boot.cause}): the guest rebooted by itself"

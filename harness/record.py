@@ -220,11 +220,15 @@ def _check_events(plan: Plan, events: tuple[Recorded, ...], gaps: list[str]) -> 
 
 @dataclass(slots=True)
 class _Witnessed:
-    """Looks by boot and the number that the guest gave them, occurrences and their lines' numbers by boot."""
+    """Looks by boot and the number that the guest gave them, occurrences and their lines' numbers by boot.
+
+    `counted` is how many such lines the guest said it had sent, by boot.
+    """
 
     looks: dict[tuple[int, int], tuple[int, Look]] = field(default_factory=dict)
     occurrences: dict[int, list[SeenOccurrence]] = field(default_factory=dict)
     numbers: dict[int, list[int]] = field(default_factory=dict)
+    counted: dict[int, int] = field(default_factory=dict)
 
 
 def _read_witness(path: Path, gaps: list[str]) -> _Witnessed:
@@ -240,15 +244,17 @@ def _read_witness(path: Path, gaps: list[str]) -> _Witnessed:
             gaps.append(f"{WITNESS}:{number} cannot be read: {error}")
             continue
         _note(said, heard.boot, number, witnessed, gaps)
-    for boot, numbers in witnessed.numbers.items():
-        if numbers != list(range(1, len(numbers) + 1)):
+    for boot in sorted(witnessed.numbers.keys() | witnessed.counted.keys()):
+        numbers = witnessed.numbers.get(boot, [])
+        if numbers != list(range(1, len(numbers) + 1)) or len(numbers) < witnessed.counted.get(boot, 0):
             gaps.append(f"{WITNESS} lacks some of what happened in boot {boot}: a line is missing")
     return witnessed
 
 
 def _note(said: Said, boot: int, line: int, witnessed: _Witnessed, gaps: list[str]) -> None:
     match said:
-        case Looked(look=look):
+        case Looked(look=look, occurred=occurred):
+            witnessed.counted[boot] = max(witnessed.counted.get(boot, 0), occurred)
             if (boot, look.number) in witnessed.looks:
                 gaps.append(f"{WITNESS}:{line} repeats look {look.number} of boot {boot}")
             witnessed.looks.setdefault((boot, look.number), (line, look))

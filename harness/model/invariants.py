@@ -12,11 +12,15 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter of an invariant: one text, or several when `many`; required without a `default`."""
+    """A parameter of an invariant: one text, or several when `many`; required without a `default`.
+
+    `pattern` must match all of a text.
+    """
 
     summary: str
     many: bool = False
     default: tuple[str, ...] | None = None
+    pattern: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +43,15 @@ INVARIANTS: Mapping[str, InvariantSpec] = {
     for spec in (
         InvariantSpec(
             "policy-from-running-snapd",
-            "at each boot's end, every snap service runs under policy made by the snapd that runs",
-            {"services": Parameter("security tags (snap.NAME.APP) to judge", many=True, default=())},
+            "every snap service of every boot runs under policy made by the snapd that runs",
+            {
+                "services": Parameter("security tags (snap.NAME.APP) to judge", many=True, default=()),
+                "strict": Parameter(
+                    "`ordering`: a start that nothing would have held back is VIOLATED too",
+                    default=(),
+                    pattern="ordering",
+                ),
+            },
         ),
         InvariantSpec(
             "units-healthy",
