@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,7 +51,8 @@ def judge_directory(path: Path) -> Verdict:
 
     Raises RecordUnusable when the record cannot be read and HostLacks when the verdict cannot be written.
     """
-    verdict = judge(read_timeline(path))
+    with _collector_off():
+        verdict = judge(read_timeline(path))
     unfinished = path / f"{VERDICT}.new"
     try:
         unfinished.write_text(codec.dumps(verdict) + "\n", encoding="ascii")
@@ -57,6 +60,18 @@ def judge_directory(path: Path) -> Verdict:
     except OSError as error:
         raise HostLacks(f"cannot write {VERDICT}: {error.strerror}") from error
     return verdict
+
+
+@contextlib.contextmanager
+def _collector_off() -> Iterator[None]:
+    """A record becomes millions of values without a cycle, which Python's collector would keep searching."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _order(finding: Finding) -> tuple[int, str, str, str, str, str]:

@@ -172,6 +172,17 @@ def _read_plan(path: Path) -> Plan:
     return plan
 
 
+def _lines_of(path: Path, gaps: list[str]) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file that may be too large to be held, or absent."""
+    try:
+        with path.open("rb") as stream:
+            yield from ((number, line) for number, line in enumerate(stream, start=1) if line.strip())
+    except FileNotFoundError:
+        gaps.append(f"{path.name} is missing")
+    except OSError as error:
+        raise RecordUnusable(f"cannot read the record: {path.name}: {error.strerror}") from error
+
+
 def _lines(data: bytes) -> Iterator[tuple[int, bytes]]:
     return ((number, line) for number, line in enumerate(data.split(b"\n"), start=1) if line.strip())
 
@@ -232,11 +243,8 @@ class _Witnessed:
 
 
 def _read_witness(path: Path, gaps: list[str]) -> _Witnessed:
-    data = _read(path)
-    if data is None:
-        gaps.append(f"{WITNESS} is missing")
     witnessed = _Witnessed()
-    for number, line in _lines(data or b""):
+    for number, line in _lines_of(path, gaps):
         try:
             heard: Heard = codec.loads(Heard, line)
             said: Said = codec.loads(Said, heard.said)
@@ -261,7 +269,7 @@ def _note(said: Said, boot: int, line: int, witnessed: _Witnessed, gaps: list[st
         case Occurred(number=number, occurrences=occurrences):
             witnessed.numbers.setdefault(boot, []).append(number)
             seen = witnessed.occurrences.setdefault(boot, [])
-            seen += (SeenOccurrence(line, occurrence) for occurrence in occurrences)
+            seen += [SeenOccurrence(line, occurrence) for occurrence in occurrences]
         case _:
             pass
 
@@ -272,8 +280,11 @@ def _boots(
     begun = [e.event for e in events if isinstance(e.event, BootBegan)]
     _check_boots(events, begun, console, gaps)
     ends = [*(began.console_offset for began in begun[1:]), len(console)]
+    by_boot: dict[object, list[Recorded]] = {}
+    for recorded in events:
+        by_boot.setdefault(getattr(recorded.event, "boot", None), []).append(recorded)
     for began, end in zip(begun, ends, strict=False):
-        of_boot = [e for e in events if getattr(e.event, "boot", None) == began.boot]
+        of_boot = by_boot[began.boot]
         yield BootRecord(
             number=began.boot,
             boot_id=next((e.event.boot_id for e in of_boot if isinstance(e.event, BootReady)), ""),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
 from harness.invariant.ends import witness
-from harness.model.clock import SECOND, GuestTime
+from harness.model.clock import SECOND, GuestTime, seconds
 from harness.model.occurrence import Lost, Source, UnitChanged, Watching
 from harness.model.timeline import BootRecord, SeenLook
 from harness.model.verdict import Evidence, Finding, Outcome
@@ -92,13 +92,15 @@ def _first_start(boot: BootRecord, attempts: Mapping[str, Sequence[Attempt]]) ->
 
 def _late(invariant: str, boot: int, watching: Placed[Watching], first: GuestTime) -> Finding:
     one = watching.of
-    says = f"{one.source} were watched from {_time(one.since)} on; a service began at {_time(first)}"
+    says = f"{one.source} were watched from {seconds(one.since)} on; a service began at {seconds(first)}"
     return _gap(invariant, boot, says, (Evidence(WITNESS, watching.line, says),))
 
 
 def _lost(invariant: str, boot: int, lost: Placed[Lost]) -> Finding:
     one = lost.of
-    says = f"{one.source} between {_time(one.since)} and {_time(one.at)} may not have been seen: {one.why}"
+    says = (
+        f"{one.source} between {seconds(one.since)} and {seconds(one.at)} may not have been seen: {one.why}"
+    )
     return _gap(invariant, boot, says, (Evidence(WITNESS, lost.line, says),))
 
 
@@ -119,7 +121,7 @@ def _unseen(
         for pid in _roots(seen, tag):
             if pid not in starts and pid not in told:
                 told.add(pid)
-                says = f"{tag}: nobody saw process {pid} execute, which runs at {_time(seen.look.at)}"
+                says = f"{tag}: nobody saw process {pid} execute, which runs at {seconds(seen.look.at)}"
                 yield _open(invariant, boot.number, tag, says, (witness(seen, says),))
     changes = _unit_changes(known.happened[boot.number], tag)
     missing = restarts_unseen(attempts, changes)
@@ -208,7 +210,7 @@ def _summary(group: list[Judged], known: Knowledge) -> str:
 
 def _ordering(one: Judged) -> str:
     if one.early is False:
-        return f", {one.waited:.1f} s after its launcher began" if one.waited >= 1 else ""
+        return f", {seconds(one.waited)} after its launcher began" if one.waited >= SECOND else ""
     ready = "before READY" if one.early else "and READY was not seen"
     if one.guard == Guard.NONE:
         return f": it executed {ready}, and no system-key of that build would have held it back"
@@ -217,11 +219,7 @@ def _ordering(one: Judged) -> str:
 
 def _times(times: Sequence[GuestTime]) -> str:
     more = f" and {len(times) - _MOST_TIMES} times more" if len(times) > _MOST_TIMES else ""
-    return f"at {', '.join(map(_time, times[:_MOST_TIMES]))}{more}"
-
-
-def _time(at: GuestTime) -> str:
-    return f"{at / SECOND:.2f} s"
+    return f"at {', '.join(map(seconds, times[:_MOST_TIMES]))}{more}"
 
 
 def _author(one: Judged, known: Knowledge) -> str:

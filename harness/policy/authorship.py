@@ -155,9 +155,9 @@ def _of_files(
 
 def _of_writers(writers: Writers, builds: Builds) -> Iterator[tuple[PolicyFile, Claim]]:
     for one in writers.all:
-        file = file_of(one.change)
-        by_snapd = one.daemon is not None and one.daemon.build
-        if file and by_snapd and file.kind != PolicyKind.APPARMOR_CACHE and file.sha256:
+        by_snapd = one.daemon.build if one.daemon else ""
+        file = file_of(one.change) if by_snapd else None
+        if file and file.kind != PolicyKind.APPARMOR_CACHE and file.sha256:
             says = f"{base_name(file)} {short(file.sha256)} was written by {_hand(one, builds)}"
             yield file, Claim(by_snapd, KnownBy.WITNESSED, Evidence(WITNESS, one.line, says))
 
@@ -171,8 +171,10 @@ def _of_written_caches(writers: Writers, builds: Builds) -> Iterator[tuple[Polic
     """A cache that a snapd's own parser wrote after that very process had written the source."""
     sources: set[tuple[int, Daemon, str]] = set()
     for one in writers.all:
+        if one.daemon is None or not one.daemon.build:
+            continue
         file = file_of(one.change)
-        if file is None or one.daemon is None or not one.daemon.build:
+        if file is None:
             continue
         key = (one.boot, one.daemon, file.name)
         if file.kind == PolicyKind.APPARMOR_SOURCE:

@@ -54,9 +54,9 @@ def contradictions(known: Knowledge) -> tuple[Contradiction, ...]:
 def _of_names(writers: Writers, builds: Builds) -> Iterator[Contradiction]:
     """What a file or a tool is named by, against the snapd whose process wrote."""
     for one in writers.all:
-        file = file_of(one.change)
         build = one.daemon.build if one.daemon else ""
-        if file is None or not build:
+        file = file_of(one.change) if build else None
+        if file is None:
             continue
         compiler = _compiler_named(one, file)
         mine = builds.compilers.get(build, frozenset())

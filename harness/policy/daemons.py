@@ -9,6 +9,7 @@ is not known until the next one executes.
 
 from __future__ import annotations
 
+import functools
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -78,6 +79,7 @@ def _began(daemon: Daemon) -> GuestTime:
     return daemon.since
 
 
+@functools.lru_cache(maxsize=4096)
 def is_snapd(exe: str) -> bool:
     """The program is snapd's daemon."""
     return exe.removesuffix(" (deleted)").endswith(_PROGRAMS)

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from harness.model.clock import GuestTime
 from harness.model.occurrence import (
@@ -52,30 +52,43 @@ class Happened:
     def of(cls, boot: BootRecord) -> Happened:
         """Sort a boot's occurrences."""
         found = cls(boot.number)
+        notes: Mapping[type, Callable[[int, Any], None]] = {
+            Executed: found._executed,
+            FilterInstalled: found._filtered,
+            Started: found._started,
+            UnitChanged: found._unit_changed,
+            FileChanged: found._file_changed,
+            Watching: found._watched,
+            Lost: found._was_lost,
+        }
         for seen in boot.occurrences:
-            found._note(seen.line, seen.occurrence)
+            note = notes.get(type(seen.occurrence))
+            if note:
+                note(seen.line, seen.occurrence)
         return found
 
-    def _note(self, line: int, one: object) -> None:
-        match one:
-            case Executed(pid=pid):
-                self.images.setdefault(pid, []).append(Placed(line, one))
-            case FilterInstalled(pid=pid, at=at):
-                self.filters.setdefault(pid, []).append(at)
-            case Started(tag=tag):
-                self.starts.setdefault(tag, []).append(Placed(line, one))
-            case UnitChanged(unit=unit):
-                self.units.setdefault(unit.name, []).append(Placed(line, one))
-            case FileChanged():
-                self.files.append(Placed(line, one))
-            case Watching(source=source, since=since):
-                known = self.watching.get(source)
-                if known is None or since < known.of.since:
-                    self.watching[source] = Placed(line, one)
-            case Lost():
-                self.lost.append(Placed(line, one))
-            case _:
-                pass
+    def _executed(self, line: int, one: Executed) -> None:
+        self.images.setdefault(one.pid, []).append(Placed(line, one))
+
+    def _filtered(self, _: int, one: FilterInstalled) -> None:
+        self.filters.setdefault(one.pid, []).append(one.at)
+
+    def _started(self, line: int, one: Started) -> None:
+        self.starts.setdefault(one.tag, []).append(Placed(line, one))
+
+    def _unit_changed(self, line: int, one: UnitChanged) -> None:
+        self.units.setdefault(one.unit.name, []).append(Placed(line, one))
+
+    def _file_changed(self, line: int, one: FileChanged) -> None:
+        self.files.append(Placed(line, one))
+
+    def _watched(self, line: int, one: Watching) -> None:
+        known = self.watching.get(one.source)
+        if known is None or one.since < known.of.since:
+            self.watching[one.source] = Placed(line, one)
+
+    def _was_lost(self, line: int, one: Lost) -> None:
+        self.lost.append(Placed(line, one))
 
     def image(self, pid: int, at: GuestTime) -> Placed[Executed] | None:
         """What the process had executed last at that time, if that was seen."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from harness.model.clock import SECOND, GuestTime
+from harness.model.clock import GuestTime
 from harness.model.observation import PolicyFile, PolicyKind
 from harness.model.occurrence import Started
 from harness.model.verdict import Evidence
@@ -76,9 +76,9 @@ class Judged:
     proof: tuple[Evidence, ...] = ()
 
     @property
-    def waited(self) -> float:
-        """Seconds between the launcher's beginning and the execution of the service."""
-        return max(0, self.at - self.attempt.begun) / SECOND
+    def waited(self) -> GuestTime:
+        """The time between the launcher's beginning and the execution of the service."""
+        return GuestTime(max(0, self.at - self.attempt.begun))
 
 
 def classify(boot: int, attempt: Attempt, known: Knowledge) -> Judged:

@@ -9,6 +9,7 @@ launcher that died, or a start of which evidence was lost.
 
 from __future__ import annotations
 
+import functools
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -60,6 +61,7 @@ class Attempt:
         return snaps[-1] if snaps else self.begun
 
 
+@functools.lru_cache(maxsize=4096)
 def program_of(exe: str) -> str:
     """The name of a program of snapd's, or the whole path of any other."""
     place, _, name = exe.removesuffix(" (deleted)").rpartition("/")

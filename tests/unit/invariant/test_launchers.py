@@ -81,7 +81,7 @@ def test_a_launcher_that_waited_for_missing_policy_and_became_fresh_is_held() ->
     guest.reboot().start_snapd().start_service(BLUEZ, waited=10.0).look()
     (found,) = starts(guest, 3)
     assert told([found]) == [(HELD, "fresh")]
-    assert "10.0 s after its launcher began" in found.summary
+    assert "10.00 s after its launcher began" in found.summary
 
 
 @pytest.mark.parametrize("status", [1, 3])
