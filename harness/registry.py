@@ -9,7 +9,10 @@ from harness.invariant import (
     bluetooth_managed,
     console_clean,
     network_managed,
+    one_policy_on_disk,
     policy_from_running_snapd,
+    revert_restores_policy,
+    services_after_policy,
     snapd_identity,
     units_healthy,
 )
@@ -20,6 +23,9 @@ Judge = Callable[[Timeline, Mapping[str, tuple[str, ...]]], tuple[Finding, ...]]
 
 JUDGES: Mapping[str, Judge] = {
     "policy-from-running-snapd": policy_from_running_snapd.judge,
+    "services-after-policy": services_after_policy.judge,
+    "revert-restores-policy": revert_restores_policy.judge,
+    "one-policy-on-disk": one_policy_on_disk.judge,
     "units-healthy": units_healthy.judge,
     "snapd-is-who-it-should-be": snapd_identity.judge,
     "console-clean": console_clean.judge,

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 
 from harness.invariant.ends import witness
@@ -35,19 +36,36 @@ _NEEDED = (Source.EXECS, Source.STARTS)
 _MOST_TIMES = 3
 
 
+@dataclass(frozen=True, slots=True)
+class JudgedStarts:
+    """What each attempt of a boot came to, by service, and what is not known of them (`doubts`)."""
+
+    doubts: tuple[Finding, ...]
+    starts: Mapping[str, tuple[Judged, ...]]
+
+
+def judged_starts(invariant: str, boot: BootRecord, tags: Iterable[str], known: Knowledge) -> JudgedStarts:
+    """Every attempt of a boot that counts as a start or should have been one."""
+    attempts = attempts_of(known.happened[boot.number], tags)
+    doubts = list(_gaps(invariant, boot, attempts, known))
+    starts = {}
+    for tag, of_tag in attempts.items():
+        doubts += _unseen(invariant, boot, tag, of_tag, known)
+        judged = (classify(boot.number, attempt, known) for attempt in of_tag)
+        starts[tag] = tuple(one for one in judged if _counts(one, boot))
+    return JudgedStarts(tuple(doubts), starts)
+
+
 def judge_starts(
     invariant: str, boot: BootRecord, tags: Iterable[str], known: Knowledge, *, strict: bool
 ) -> Iterator[Finding]:
     """The findings about one boot; none for a boot in which nobody watched."""
     if not boot.occurrences:
         return
-    attempts = attempts_of(known.happened[boot.number], tags)
-    yield from _gaps(invariant, boot, attempts, known)
-    for tag, of_tag in attempts.items():
-        yield from _unseen(invariant, boot, tag, of_tag, known)
-        judged = [classify(boot.number, attempt, known) for attempt in of_tag]
-        counted = [one for one in judged if _counts(one, boot)]
-        for group in _grouped(counted).values():
+    judged = judged_starts(invariant, boot, tags, known)
+    yield from judged.doubts
+    for tag, of_tag in judged.starts.items():
+        for group in grouped(of_tag, _alike):
             yield _finding(invariant, boot.number, tag, group, known, strict)
 
 
@@ -151,19 +169,44 @@ def _open(invariant: str, boot: int, tag: str, says: str, evidence: tuple[Eviden
 # -- starts
 
 
-def _grouped(judged: Iterable[Judged]) -> Mapping[object, list[Judged]]:
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Starts of one service of which the same is to be said."""
+
+    all: tuple[Judged, ...]
+
+    @property
+    def first(self) -> Judged:
+        """One of them, for what they have in common."""
+        return self.all[0]
+
+    @property
+    def shown(self) -> tuple[Judged, ...]:
+        """Those of which the evidence is shown."""
+        return self.all[:_MOST_TIMES]
+
+    @property
+    def times(self) -> str:
+        """When they executed, for people."""
+        more = f" and {len(self.all) - _MOST_TIMES} times more" if len(self.all) > _MOST_TIMES else ""
+        return f"at {', '.join(seconds(one.at) for one in self.shown)}{more}"
+
+
+def grouped(judged: Iterable[Judged], alike: Callable[[Judged], object]) -> tuple[Group, ...]:
+    """Put starts together for which `alike` gives the same."""
     groups: dict[object, list[Judged]] = {}
     for one in judged:
-        parts = tuple((part.state, part.authors, part.digests) for part in one.parts)
-        build = one.daemon.build if one.daemon else ""
-        groups.setdefault((one.kind, build, one.early, one.guard, one.why, parts), []).append(one)
-    return groups
+        groups.setdefault(alike(one), []).append(one)
+    return tuple(Group(tuple(group)) for group in groups.values())
 
 
-def _finding(
-    invariant: str, boot: int, tag: str, group: list[Judged], known: Knowledge, strict: bool
-) -> Finding:
-    first = group[0]
+def _alike(one: Judged) -> tuple[object, ...]:
+    parts = tuple((part.state, part.authors, part.digests) for part in one.parts)
+    return one.kind, one.daemon.build if one.daemon else "", one.early, one.guard, one.why, parts
+
+
+def _finding(invariant: str, boot: int, tag: str, group: Group, known: Knowledge, strict: bool) -> Finding:
+    first = group.first
     return Finding(
         invariant=invariant,
         outcome=_strictly(first) if strict else _OUTCOMES[first.kind],
@@ -186,9 +229,9 @@ def _strictly(one: Judged) -> Outcome:
     return Outcome.VIOLATED if one.early and one.guard == Guard.NONE else Outcome.UNPROVEN
 
 
-def _summary(group: list[Judged], known: Knowledge) -> str:
-    first = group[0]
-    when = _times([one.at for one in group])
+def _summary(group: Group, known: Knowledge) -> str:
+    first = group.first
+    when = group.times
     runs = known.builds.name(first.daemon.build) if first.daemon else "unknown"
     says = "; ".join(part.says for part in first.parts if part.state != State.FRESH)
     match first.kind:
@@ -217,24 +260,19 @@ def _ordering(one: Judged) -> str:
     return f": it executed {ready}, with the system-key of that build in place"
 
 
-def _times(times: Sequence[GuestTime]) -> str:
-    more = f" and {len(times) - _MOST_TIMES} times more" if len(times) > _MOST_TIMES else ""
-    return f"at {', '.join(map(seconds, times[:_MOST_TIMES]))}{more}"
-
-
 def _author(one: Judged, known: Knowledge) -> str:
     if one.kind in (StartClass.FRESH, StartClass.LUCKY) and one.daemon:
         return known.builds.core(one.daemon.build)
     return next((core for author in stale_authors(one) if (core := known.builds.core(author))), "")
 
 
-def _evidence(group: list[Judged], known: Knowledge) -> Iterator[Evidence]:
-    first = group[0]
+def _evidence(group: Group, known: Knowledge) -> Iterator[Evidence]:
+    first = group.first
     if first.daemon:
         exe = first.daemon.exe or "of an unknown program"
         says = f"snapd {known.builds.name(first.daemon.build)} runs: process {first.daemon.pid}, {exe}"
         yield Evidence(WITNESS, first.daemon.line, says)
-    for one in group[:_MOST_TIMES]:
+    for one in group.shown:
         yield from one.proof
     for part in first.parts:
         yield from part.proof

@@ -54,6 +54,19 @@ INVARIANTS: Mapping[str, InvariantSpec] = {
             },
         ),
         InvariantSpec(
+            "services-after-policy",
+            "every service starts after the snapd that runs is READY, or with its system-key in place",
+            {"services": Parameter("security tags (snap.NAME.APP) to judge", many=True, default=())},
+        ),
+        InvariantSpec(
+            "revert-restores-policy",
+            "after a revert of core and a reboot, each service's policy is what it was before the refresh",
+        ),
+        InvariantSpec(
+            "one-policy-on-disk",
+            "at each boot's end, no policy of another snapd lies where the snapd that runs would use it",
+        ),
+        InvariantSpec(
             "units-healthy",
             "at each boot's end, these units are active, and no snap unit has failed or restarted",
             {"units": Parameter("units to judge; all of the plan's services by default", True, ())},

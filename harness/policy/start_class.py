@@ -103,7 +103,7 @@ def classify(boot: int, attempt: Attempt, known: Knowledge) -> Judged:
 def _with_start(
     boot: int, attempt: Attempt, start: Started, daemon: Daemon, known: Knowledge, proof: tuple[Evidence, ...]
 ) -> Judged:
-    guard, key = known.keys.guard(boot, attempt.compared_at, daemon.build)
+    guard, key = _guard(boot, attempt, daemon, known)
     early = None if daemon.ready is None else start.at < daemon.ready
     kind, parts, why = _confinement(boot, attempt, start, daemon, known)
     if kind == StartClass.FRESH and early is not False and guard == Guard.NONE:
@@ -119,6 +119,18 @@ def _with_start(
         guard=guard,
         proof=(*proof, *key),
     )
+
+
+def _guard(
+    boot: int, attempt: Attempt, daemon: Daemon, known: Knowledge
+) -> tuple[Guard, tuple[Evidence, ...]]:
+    """Only `snap` compares the key: a launch without it was not guarded, one not seen may have been."""
+    guard, key = known.keys.guard(boot, attempt.compared_at, daemon.build)
+    if attempt.chain and not attempt.by_snap:
+        return Guard.NONE, (*key, _chain_evidence(attempt))
+    if not attempt.chain and guard == Guard.CONFIRMED:
+        return Guard.BELIEVED, key
+    return guard, key
 
 
 def _confinement(

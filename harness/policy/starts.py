@@ -55,6 +55,11 @@ class Attempt:
         return not any(word.startswith("--command=") for one in self.chain for word in one.of.argv)
 
     @property
+    def by_snap(self) -> bool:
+        """`snap run` launched it."""
+        return any(program_of(one.of.exe) == _LAUNCHER for one in self.chain)
+
+    @property
     def compared_at(self) -> GuestTime:
         """When the last `snap` of the chain executed, which is when it compares the system-key."""
         snaps = [one.of.at for one in self.chain if program_of(one.of.exe) == _LAUNCHER]
