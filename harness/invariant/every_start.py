@@ -18,7 +18,7 @@ from harness.policy.happened import Happened, Placed
 from harness.policy.knowledge import Knowledge
 from harness.policy.part import State
 from harness.policy.start_class import Judged, StartClass, classify, stale_authors
-from harness.policy.starts import Attempt, attempts_of, restarts_unseen
+from harness.policy.starts import UNTOLD, Attempt, attempts_of, restarts_unseen
 from harness.policy.system_key import Guard
 
 _OUTCOMES: Mapping[StartClass, Outcome] = {
@@ -50,6 +50,9 @@ def judged_starts(invariant: str, boot: BootRecord, tags: Iterable[str], known: 
     doubts = list(_gaps(invariant, boot, attempts, known))
     starts = {}
     for tag, of_tag in attempts.items():
+        if tag == UNTOLD:
+            doubts += [_untold(invariant, boot.number, attempt) for attempt in of_tag]
+            continue
         doubts += _unseen(invariant, boot, tag, of_tag, known)
         judged = (classify(boot.number, attempt, known) for attempt in of_tag)
         starts[tag] = tuple(one for one in judged if _counts(one, boot))
@@ -128,6 +131,11 @@ def _gap(invariant: str, boot: int, says: str, evidence: tuple[Evidence, ...] = 
 
 
 # -- what others tell of, and no start
+
+
+def _untold(invariant: str, boot: int, attempt: Attempt) -> Finding:
+    says = f"process {attempt.pid} was launched at {seconds(attempt.begun)}; whose service it is, nobody told"
+    return _open(invariant, boot, f"process {attempt.pid}", says, (Evidence(WITNESS, attempt.line, says),))
 
 
 def _unseen(

@@ -168,20 +168,25 @@ def _hand(one: Written, builds: Builds) -> str:
 
 
 def _of_written_caches(writers: Writers, builds: Builds) -> Iterator[tuple[PolicyFile, Claim]]:
-    """A cache that a snapd's own parser wrote after that very process had written the source."""
-    sources: set[tuple[int, Daemon, str]] = set()
+    """A cache that was written after a snapd had written the source, by that very process's own parser.
+
+    apparmor_parser works in children of its own (`--jobs`), which execute nothing: of such a writer nothing
+    is known, but what lay there to be compiled is the source that this process wrote last.
+    """
+    sources: dict[tuple[int, str], Daemon | None] = {}
     for one in writers.all:
-        if one.daemon is None or not one.daemon.build:
-            continue
         file = file_of(one.change)
         if file is None:
             continue
-        key = (one.boot, one.daemon, file.name)
+        wrote = sources.get((one.boot, file.name))
         if file.kind == PolicyKind.APPARMOR_SOURCE:
-            sources.add(key)
-        elif file.kind == PolicyKind.APPARMOR_CACHE and file.sha256 and key in sources:
-            says = f"cache {short(file.sha256)} was written by {_hand(one, builds)}, which wrote its source"
-            yield file, Claim(one.daemon.build, KnownBy.WITNESSED, Evidence(WITNESS, one.line, says))
+            sources[one.boot, file.name] = one.daemon
+        elif file.kind == PolicyKind.APPARMOR_CACHE and file.sha256 and wrote and wrote.build:
+            by = one.daemon if one.program else wrote
+            if by == wrote:
+                name = builds.name(wrote.build)
+                says = f"cache {short(file.sha256)} was written after snapd {name} had written its source"
+                yield file, Claim(wrote.build, KnownBy.WITNESSED, Evidence(WITNESS, one.line, says))
 
 
 def _is_constant(file: PolicyFile) -> bool:

@@ -14,14 +14,13 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from harness.model.clock import SECOND, GuestTime
+from harness.model.clock import GuestTime
 from harness.model.observation import UnitSeen
 from harness.model.occurrence import Executed, Started, UnitChanged
 from harness.policy.happened import Happened, Placed
 
 _LAUNCHER = "snap"
 _CHAIN = (_LAUNCHER, "snap-confine", "snap-exec")
-_STAMP_GRAIN = SECOND  # systemd stamps a unit active when it forks, a little before the process executes
 _OF_SNAPD = ("/usr/bin/", "/usr/lib/snapd/", "/usr/libexec/snapd/")
 
 
@@ -73,10 +72,14 @@ def program_of(exe: str) -> str:
     return name if f"{place}/".endswith(_OF_SNAPD) else exe
 
 
+UNTOLD = ""
+"""The tag of attempts of which nobody told whose they are: any service's, or none's."""
+
+
 def attempts_of(happened: Happened, tags: Iterable[str]) -> Mapping[str, tuple[Attempt, ...]]:
-    """The attempts of each of these services, in order."""
+    """The attempts of each of these services in order, and those that may be of any (`UNTOLD`)."""
     wanted = frozenset(tags)
-    found: dict[str, list[Attempt]] = {tag: [] for tag in sorted(wanted)}
+    found: dict[str, list[Attempt]] = {tag: [] for tag in sorted({*wanted, UNTOLD})}
     for attempt in _chains(happened, wanted):
         found[attempt.tag].append(attempt)
     return {tag: _of_tag(happened, tag, chains) for tag, chains in found.items()}
@@ -100,8 +103,8 @@ def _order(attempt: Attempt) -> tuple[GuestTime, int]:
 def _chains(happened: Happened, wanted: frozenset[str]) -> Iterator[Attempt]:
     for pid, images in happened.images.items():
         for chain in _chains_of(images):
-            tag = _tag_of(chain, wanted) if _launches(chain) else ""
-            if tag:
+            tag = _tag_of(chain, wanted) if _launches(chain) else None
+            if tag is not None:
                 line, first = chain[0]
                 filtered = bool(happened.filters.get(pid)) and happened.filters[pid][-1] >= first.at
                 yield Attempt(tag=tag, pid=pid, begun=first.at, line=line, chain=chain, filtered=filtered)
@@ -128,24 +131,26 @@ def _chains_of(images: Iterable[Placed[Executed]]) -> Iterator[tuple[Placed[Exec
         yield tuple(chain)
 
 
-def _tag_of(chain: Sequence[Placed[Executed]], wanted: frozenset[str]) -> str:
-    """Which service is started; empty for hooks, commands that people run, and other services."""
+def _tag_of(chain: Sequence[Placed[Executed]], wanted: frozenset[str]) -> str | None:
+    """Which service is started; None for hooks, commands that people run, and other services."""
     units = {one.of.unit for one in chain if one.of.unit}
     by_unit = {unit.removesuffix(".service") for unit in units} & wanted
-    if units and not by_unit:
-        return ""
-    if by_unit:
-        return min(by_unit)
-    named = (tag for one in chain for tag in _tags_in(one.of.argv))
-    return next((tag for tag in named if tag in wanted), "")
+    if units:
+        return min(by_unit, default=None)
+    told = [one.of.argv for one in chain]
+    named = [word for argv in told for word in argv if word.startswith("snap.")]
+    named = named or [tag for argv in told for tag in _tags_of_run(argv)]
+    if named:
+        return next((tag for tag in named if tag in wanted), None)
+    return UNTOLD if program_of(chain[-1].of.exe) != _LAUNCHER else None
 
 
-def _tags_in(argv: Sequence[str]) -> Iterator[str]:
-    """`snap-confine … TAG …` and `snap run NAME[.APP]`."""
-    yield from (word for word in argv if word.startswith("snap."))
+def _tags_of_run(argv: Sequence[str]) -> Iterator[str]:
+    """`snap run NAME[.APP]`; snap-confine is told the whole tag."""
     if len(argv) > 2 and argv[1] == "run":
         snap, _, app = argv[-1].partition(".")
-        yield f"snap.{snap}.{app or snap}"
+        is_hook = any(word.startswith("--hook") for word in argv)
+        yield f"snap.{snap}.hook" if is_hook else f"snap.{snap}.{app or snap}"
 
 
 # -- what the witness read
@@ -201,11 +206,16 @@ def _changed_at(change: Placed[UnitChanged]) -> GuestTime:
 
 
 def restarts_unseen(attempts: Sequence[Attempt], changes: Iterable[Placed[UnitChanged]]) -> int:
-    """How many starts systemd tells of beyond those known; its count of restarts is only set back by hand."""
+    """How many starts systemd tells of beyond those known; its count of restarts is only set back by hand.
+
+    It stamps a unit active when it forks, which can be seconds before the process executes anything.
+    """
     begun = [attempt.begun for attempt in attempts]
+    place = {attempt.pid: number for number, attempt in enumerate(attempts, start=1)}
     missing = 0
     for _, change in changes:
         unit = change.unit
         told = max(unit.restarts + (unit.active_state == "active"), int(unit.active_state == "failed"))
-        missing = max(missing, told - bisect_right(begun, change.at + _STAMP_GRAIN))
+        known = max(bisect_right(begun, change.at), place.get(unit.main_pid, 0))
+        missing = max(missing, told - known)
     return missing

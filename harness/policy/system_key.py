@@ -29,10 +29,12 @@ class Guard(StrEnum):
 
     CONFIRMED = "confirmed"  # a later look shows that it had named the running build since before
     BELIEVED = "believed"  # the latest word of it before says so
-    NONE = "none"  # it named another build, or none, or there is no such key
+    NONE = "none"  # it named another build, or there was none
+    UNKNOWN = "unknown"  # nothing tells what it named
 
 
-_Entry = tuple[tuple[int, int], int, str]
+# A moment, the line that tells of it, and the build named: empty when there was no key, None if not known.
+_Entry = tuple[tuple[int, int], int, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +67,12 @@ class SystemKeys:
                 says = f"the system-key names build {short(build)} since before the start"
                 return Guard.CONFIRMED, (Evidence(WITNESS, line, says),)
         number = bisect_right(self.entries, (boot, int(at)), key=_when)
-        if not number:
-            return Guard.NONE, ()
-        _, line, named = self.entries[number - 1]
-        says = (
-            f"the system-key names {f'build {short(named)}' if named else 'no known build'} before the start"
-        )
-        return (Guard.BELIEVED if named == build else Guard.NONE), (Evidence(WITNESS, line, says),)
+        _, line, named_last = self.entries[number - 1] if number else ((0, 0), 0, None)
+        if named_last is None:
+            return Guard.UNKNOWN, ()
+        names = f"names build {short(named_last)}" if named_last else "was not there"
+        proof = (Evidence(WITNESS, line, f"the system-key {names} before the start"),)
+        return (Guard.BELIEVED if named_last == build else Guard.NONE), proof
 
 
 def _when(entry: _Entry) -> tuple[int, int]:
@@ -95,7 +96,7 @@ def _from_changes(
     for one in writers.all:
         if one.change.path == PATH:
             build = named.get(one.change.sha256) or (one.daemon.build if one.daemon else "")
-            yield (one.boot, one.change.at), one.line, build
+            yield (one.boot, one.change.at), one.line, build or None
     for boot, happenings in happened.items():
         for line, change in happenings.files:
             if change.path == PATH and change.change == FileChange.DELETED:

@@ -37,6 +37,7 @@ from tests.unit.start_findings import (
     UNPROVEN,
     VIOLATED,
     edited,
+    findings,
     one_service,
     starts,
     told,
@@ -151,8 +152,38 @@ def test_a_start_after_ready_needs_no_key() -> None:
 
 
 def test_a_key_of_another_build_is_no_guard() -> None:
-    guest = one_service().put_key(NEW).reboot().start_services().start_snapd().look()
+    guest = one_service().put_key(NEW).look(boot_end=False)
+    guest.reboot().start_services().start_snapd().look()
     assert told(starts(guest, 3)) == [(HELD, "lucky")]
+
+
+def test_a_key_that_nobody_ever_read_is_no_luck_and_no_guard() -> None:
+    guest = one_service().put_key(NEW).reboot().start_services().start_snapd().look()
+    assert told(starts(guest, 3)) == [(HELD, "fresh")]
+    assert told(starts(guest, 3, strict=("ordering",))) == [(UNPROVEN, "fresh")]
+
+
+def test_systemd_counts_a_start_before_its_process_has_executed_anything() -> None:
+    """It stamps the unit active when it forks, in a slow guest seconds earlier."""
+    guest = one_service()
+
+    def earlier(one: Occurrence) -> Occurrence:
+        if isinstance(one, UnitChanged) and one.unit.name != UNIT:
+            return replace(one, at=GuestTime(one.at - 9 * SECOND))
+        return one
+
+    assert told(starts(edited(guest, 2, earlier), 2)) == [(HELD, "fresh")]
+
+
+def test_a_start_of_which_nobody_told_whose_it_is_leaves_the_boot_open() -> None:
+    def nameless(one: Occurrence) -> Occurrence:
+        if isinstance(one, Executed):
+            return replace(one, unit="", argv=())
+        return replace(one, tag="") if isinstance(one, Started) else one
+
+    found = [f for f in findings(edited(one_service(), 2, nameless)) if f.boot == 2]
+    assert any("nobody told" in f.summary and f.outcome == UNPROVEN for f in found)
+    assert not any("started at" in f.summary for f in found)
 
 
 def test_a_ready_that_was_not_seen_proves_no_order() -> None:

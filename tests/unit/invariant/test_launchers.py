@@ -125,12 +125,15 @@ def test_what_waited_when_its_boot_was_cut_short_is_nothing() -> None:
 def test_hooks_and_commands_of_people_are_no_starts() -> None:
     guest = one_service().reboot().start_snapd().start_services()
     at = guest.now
-    hook = Executed(
+    person = Executed(
         at=at, pid=9000, exe="/usr/bin/snap", argv=("snap", "run", "bluez"), unit="user@0.service"
     )
     other = Executed(at=at, pid=9001, exe="/usr/bin/snap", argv=("snap", "install", "x"))
     nmcli = Executed(at=at, pid=9002, exe="/usr/bin/snap", argv=("snap", "run", "network-manager.nmcli"))
-    guest.stream.say(hook, other, nmcli)
+    hooked = ("snap", "run", "--hook=configure", "bluez")
+    by_snapd = Executed(at=at, pid=9003, exe="/usr/bin/snap", argv=hooked, unit="snapd.service")
+    untold = Executed(at=at, pid=9004, exe="/usr/bin/snap", argv=hooked)
+    guest.stream.say(person, other, nmcli, by_snapd, untold)
     assert told(starts(guest.look(), 3)) == [(HELD, "fresh")]
 
 

@@ -86,16 +86,30 @@ def test_a_cache_that_the_boot_time_loader_writes_is_of_no_snapd() -> None:
     assert ways(guest, PolicyKind.APPARMOR_CACHE, content) == set()
 
 
-def test_a_cache_is_not_joined_to_a_source_that_another_snapd_wrote() -> None:
-    guest = unlooked().install(NEW)
-    content = digest("compiled without its source being written")
-    parser = guest.stream.runs("/usr/sbin/apparmor_parser", 500)
-    guest.install(OLD)
-    late = guest.stream.runs("/usr/sbin/apparmor_parser", guest.stream.daemon + 7)
-    guest.write(PolicyKind.APPARMOR_CACHE, BLUEZ, content, writer=late)
-    assert ways(guest, PolicyKind.APPARMOR_CACHE, content) == set()
+def test_a_cache_is_of_the_snapd_that_wrote_the_source_last_before() -> None:
+    guest = unlooked()
+    first = guest.stream.daemon
+    parser = guest.stream.runs("/usr/sbin/apparmor_parser", first)
     guest.write(PolicyKind.APPARMOR_CACHE, BLUEZ, digest("of the first"), writer=parser)
-    assert ways(guest, PolicyKind.APPARMOR_CACHE, digest("of the first")) == {(OLD.build, KnownBy.WITNESSED)}
+    guest.install(NEW)
+    guest.write(PolicyKind.APPARMOR_CACHE, BLUEZ, digest("of neither"), writer=parser)
+    cache = PolicyKind.APPARMOR_CACHE
+    assert ways(guest, cache, digest("of the first")) == {(OLD.build, KnownBy.WITNESSED)}
+    assert ways(guest, cache, digest("of neither")) == set()
+
+
+def test_a_parsers_own_children_execute_nothing_and_compile_what_lies_there() -> None:
+    cache, content = PolicyKind.APPARMOR_CACHE, digest("by a child of the parser")
+    guest = unlooked()
+    guest.write(cache, BLUEZ, content, writer=guest.stream.pid())
+    assert ways(guest, cache, content) == {(OLD.build, KnownBy.WITNESSED)}
+    later = unlooked().reboot()
+    later.write(cache, BLUEZ, content, writer=later.stream.pid())
+    assert ways(later, cache, content) == set()
+    by_hand = unlooked()
+    by_hand.write(PolicyKind.APPARMOR_SOURCE, BLUEZ, digest("put there"))
+    by_hand.write(cache, BLUEZ, content, writer=by_hand.stream.pid())
+    assert ways(by_hand, cache, content) == set()
 
 
 @pytest.mark.parametrize("exe", ["/usr/bin/cp", "/usr/bin/snap-seccomp-not", "/usr/bin/python3"])
