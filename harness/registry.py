@@ -11,6 +11,7 @@ from harness.invariant import (
     network_managed,
     policy_from_running_snapd,
     snapd_identity,
+    twin_agrees,
     units_healthy,
 )
 from harness.model.timeline import Timeline
@@ -20,6 +21,7 @@ Judge = Callable[[Timeline, Mapping[str, tuple[str, ...]]], tuple[Finding, ...]]
 
 JUDGES: Mapping[str, Judge] = {
     "policy-from-running-snapd": policy_from_running_snapd.judge,
+    "twin-agrees": twin_agrees.judge,
     "units-healthy": units_healthy.judge,
     "snapd-is-who-it-should-be": snapd_identity.judge,
     "console-clean": console_clean.judge,

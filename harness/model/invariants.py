@@ -24,7 +24,8 @@ class InvariantSpec:
     """An invariant's name and shape.
 
     `check` names a check that is read, with the same parameters, at each boot's end; `snap` is the
-    catalogue's name of the snap that provides what is checked, where a scenario installs it.
+    catalogue's name of the snap that provides what is checked, where a scenario installs it. `twins` tells
+    that it needs twins of the services.
     """
 
     name: str
@@ -32,6 +33,7 @@ class InvariantSpec:
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     check: str = ""
     snap: str = ""
+    twins: bool = False
 
 
 INVARIANTS: Mapping[str, InvariantSpec] = {
@@ -41,6 +43,12 @@ INVARIANTS: Mapping[str, InvariantSpec] = {
             "policy-from-running-snapd",
             "at each boot's end, every snap service runs under policy made by the snapd that runs",
             {"services": Parameter("security tags (snap.NAME.APP) to judge", many=True, default=())},
+        ),
+        InvariantSpec(
+            "twin-agrees",
+            "once a boot has settled, a second start of each service gets the policy that the service has",
+            {"services": Parameter("security tags (snap.NAME.APP) to judge", many=True, default=())},
+            twins=True,
         ),
         InvariantSpec(
             "units-healthy",

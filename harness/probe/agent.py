@@ -12,6 +12,7 @@ import select
 import time
 from typing import Any
 
+from . import twin
 from .bus import Bus
 from .calm import await_calm
 from .files import FileReader
@@ -115,6 +116,8 @@ class Agent:
             asked = json.loads(line)
             request = int(asked["request"])
             look = self._calm_look(str(asked["reason"]), float(asked["settle"]))
+            if asked.get("twins"):
+                look["twins"] = twin.read_twins([service["tag"] for service in look["services"]])
             self._port.say({"type": "looked", "request": request, "look": look})
         except Exception as error:  # whatever it is, the host must hear of it
             self._port.say(_trouble(request, f"{type(error).__name__}: {error}"))

@@ -60,6 +60,7 @@ class Looker:
             "services": services,
             "failed_units": self._failed(problems),
             "problems": problems,
+            "twins": [],
         }
 
     def _services(self, problems: list[str]) -> list[JSON]:
