@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""Every boot of a run as a strip, and every start in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from harness.model.clock import SECOND, GuestTime
+from harness.model.occurrence import Watching
+from harness.model.timeline import BootRecord, Timeline
+from harness.policy.knowledge import Knowledge
+from harness.report import lane_of_host, lane_of_service, lane_of_snapd
+from harness.report.edges import edges
+from harness.report.host_clock import HostClock, clocks
+from harness.report.numbered import Numbered
+from harness.report.starts import Start, starts
+from harness.report.strip import Edge, Lane, Mark, Shape, Strip
+from harness.report.thin import thinned
+from harness.report.writes import LANES, Makings, Write, writes
+
+# Marks and bars of a whole page, and of one lane: what keeps a page small and a strip readable.
+_MOST_OF_ALL, _MOST_OF_LANE, _FEWEST_OF_LANE = 4000, 200, 10
+_MOST_EDGES = 100
+
+# How far a guest's clock may run ahead of the host's before it is not believed.
+_CLOCKS_APART = 10 * SECOND
+
+
+@dataclass(frozen=True, slots=True)
+class Strips:
+    """The boots of a run in their order, and all of its starts, which the strips may show only a part of."""
+
+    boots: tuple[Strip, ...]
+    starts: dict[int, tuple[Start, ...]]
+
+
+def strips(timeline: Timeline, known: Knowledge, findings: Sequence[Numbered]) -> Strips:
+    """Draw every boot."""
+    changes = writes(timeline, known)
+    makings = Makings.of(changes)
+    started = starts(timeline, known, findings)
+    of_host = clocks(timeline)
+    found = tuple(
+        _strip(
+            timeline,
+            boot,
+            known,
+            changes[boot.number],
+            started[boot.number],
+            of_host.get(boot.number),
+            makings,
+        )
+        for boot in timeline.boots
+    )
+    return Strips(found, started)
+
+
+def _strip(
+    timeline: Timeline,
+    boot: BootRecord,
+    known: Knowledge,
+    changes: Sequence[Write],
+    started: Sequence[Start],
+    clock: HostClock | None,
+    makings: Makings,
+) -> Strip:
+    until = _until(boot, changes, started, clock)
+    lanes = [
+        *([lane_of_host.steps(timeline, clock)] if clock else []),
+        lane_of_snapd.lane(boot, known.builds, until),
+        *_policy(changes),
+        *lane_of_service.lanes(boot, timeline.plan.services, started, until),
+        lane_of_host.witness(boot, timeline, clock),
+        *([lane_of_host.machine(timeline, clock)] if clock else []),
+        lane_of_host.console(boot),
+    ]
+    shown = [lane for lane in lanes if lane.marks or lane.bars or lane.name in timeline.plan.services]
+    room = max(1, len(shown)) * max(1, len(timeline.boots))
+    most = max(_FEWEST_OF_LANE, min(_MOST_OF_LANE, _MOST_OF_ALL // room))
+    thin = tuple(thinned(_within(lane, until), until, most) for lane in shown)
+    found = list(edges(started, makings))
+    return Strip(boot.number, until, thin, _kept(found), tuple(_notes(boot, clock, thin, found)))
+
+
+def _until(
+    boot: BootRecord, changes: Sequence[Write], started: Sequence[Start], clock: HostClock | None
+) -> GuestTime:
+    """The latest moment that is known of the boot; at least a second, so that there is a strip.
+
+    A guest can claim any time at all: one long after the host saw the boot end does not stretch the strip.
+    """
+    known: list[GuestTime] = [GuestTime(SECOND)]
+    known += (seen.look.at for seen in boot.looks)
+    known += (seen.occurrence.at for seen in boot.occurrences)
+    known += (start.until for start in started)
+    known += (change.at for change in changes)
+    if clock is None or clock.ended - clock.began < SECOND:
+        return max(known)
+    most = 2 * (clock.ended - clock.began) + _CLOCKS_APART
+    return max(clock.guest(clock.ended), *(at for at in known if at <= most))
+
+
+def _policy(changes: Sequence[Write]) -> Iterator[Lane]:
+    for name in LANES:
+        marks = (
+            Mark(write.at, write.shape, write.says, write.place, write.author)
+            for write in changes
+            if write.lane == name
+        )
+        yield Lane(name, tuple(marks))
+
+
+def _within(lane: Lane, until: GuestTime) -> Lane:
+    """The lane inside its strip: a guest can claim any time at all."""
+    marks = (replace(mark, at=_clamped(mark.at, until)) for mark in lane.marks)
+    bars = (
+        replace(bar, since=_clamped(bar.since, until), until=_clamped(bar.until, until)) for bar in lane.bars
+    )
+    return replace(lane, marks=tuple(marks), bars=tuple(bars))
+
+
+def _clamped(at: GuestTime, until: GuestTime) -> GuestTime:
+    return GuestTime(min(max(at, 0), until))
+
+
+def _kept(found: Sequence[Edge]) -> tuple[Edge, ...]:
+    if len(found) <= _MOST_EDGES:
+        return tuple(found)
+    return tuple(sorted(found, key=lambda edge: not edge.broken)[:_MOST_EDGES])
+
+
+def _notes(
+    boot: BootRecord, clock: HostClock | None, lanes: Iterable[Lane], found: Sequence[Edge]
+) -> Iterator[str]:
+    if not boot.occurrences:
+        yield "Drawn from looks: only what was still so at a look is here, not all that happened in between."
+    yield from _watched(boot)
+    if clock:
+        yield clock.says
+    for lane in lanes:
+        if lane.left_out:
+            yield f"{lane.name}: {lane.left_out} more are left out here; the record has them all."
+    if len(found) > _MOST_EDGES:
+        yield f"{len(found) - _MOST_EDGES} more arrows are left out."
+    if any(mark.shape == Shape.UNKNOWN for lane in lanes for mark in lane.marks):
+        yield "A question mark is something that could not be read, or that the witness says it missed."
+
+
+def _watched(boot: BootRecord) -> Iterator[str]:
+    since: dict[str, GuestTime] = {}
+    for seen in boot.occurrences:
+        if isinstance(seen.occurrence, Watching):
+            since.setdefault(str(seen.occurrence.source), seen.occurrence.since)
+    whole = ", ".join(source for source, at in since.items() if at <= 0)
+    late = ", ".join(f"{source} from {at / SECOND:.1f} s" for source, at in since.items() if at > 0)
+    if whole:
+        yield f"Watched from the kernel's start: {whole}."
+    if late:
+        yield f"Watched: {late}; what came before is drawn from looks."

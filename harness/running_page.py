@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""Puts the page of a judged run into its directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.host.rundir import RunDirectory
+from harness.host.whole_file import write_whole
+from harness.model.verdict import Verdict
+from harness.record import read_timeline
+from harness.report.html import render
+
+
+def write_page(directory: Path, verdict: Verdict) -> None:
+    """Write report.html anew.
+
+    :raise HostLacks: it cannot be written.
+    :raise RecordUnusable: the record cannot be read.
+    """
+    write_whole(RunDirectory(directory).page, render(read_timeline(directory), verdict))
