@@ -33,7 +33,8 @@ class HostClock:
         what = "Steps, checks and QEMU's events are placed by the host's clock"
         if not self.by_looks:
             return f"{what}, counted from the boot's beginning: they may lie some seconds too far right."
-        return f"{what}: they may lie up to {(self.start - self.began) / SECOND:.1f} s too far left."
+        most = max(0.1, (self.start - self.began) / SECOND)
+        return f"{what}: they may lie up to {most:.1f} s too far left."
 
 
 def clocks(timeline: Timeline) -> dict[int, HostClock]:

@@ -45,7 +45,7 @@ def boots(timeline: Timeline, drawn: Strips, authors: Authors) -> Shown:
     """A part for each boot, under one legend."""
     anchors: set[str] = set()
     most = min(_MOST_ROWS_OF_BOOT, max(20, _MOST_ROWS // max(1, len(drawn.boots))))
-    parts: list[Content] = [element("h2", "Boots", id="boots")]
+    parts: list[Content] = [element("h2", "Boots")]
     if drawn.boots:
         parts += [
             element("p", "Each on its own clock, from its kernel's start.", class_="soft"),
@@ -55,7 +55,7 @@ def boots(timeline: Timeline, drawn: Strips, authors: Authors) -> Shown:
         parts.append(element("p", "The machine never started."))
     for boot, strip in zip(timeline.boots, drawn.boots, strict=True):
         parts.append(_boot(boot, strip, drawn.starts[boot.number], authors, anchors, most))
-    return Shown(element("section", *parts), frozenset(anchors))
+    return Shown(element("section", *parts, id="boots"), frozenset(anchors))
 
 
 def _boot(
@@ -149,7 +149,7 @@ def _moment(moment: _Moment, anchors: set[str]) -> Markup:
     return element(
         "tr",
         element("td", f"{about}{seconds(at)}", class_="n"),
-        element("td", lane),
+        element("td", lane, class_="k"),
         element("td", said, until),
         element("td", element("code", what.place)),
         id=anchor if first else None,

@@ -23,11 +23,9 @@ _MOST_STEPS = 500
 
 def facts(timeline: Timeline) -> Iterator[Markup]:
     """The sections, in their order."""
-    yield element("section", element("h2", "Steps", id="steps"), *_steps(timeline))
-    yield element("section", element("h2", "Plan", id="plan"), *_plan(timeline))
-    yield element(
-        "section", element("h2", "Versions", id="versions"), *_versions(timeline), _artefacts(timeline)
-    )
+    versions = *_versions(timeline), _artefacts(timeline)
+    for title, parts in (("Steps", _steps(timeline)), ("Plan", _plan(timeline)), ("Versions", versions)):
+        yield element("section", element("h2", title), *parts, id=title.lower())
 
 
 def _steps(timeline: Timeline) -> Iterator[Markup]:
@@ -54,7 +52,7 @@ def _step(step: StepBegan, end: StepEnded | None, command: CommandRan | None) ->
     return element(
         "tr",
         element("td", seconds, class_="n", data_name="seconds"),
-        element("td", step.number, data_name="step"),
+        element("td", step.number, class_="k", data_name="step"),
         element("th", step.title, scope="row"),
         element("td", *detail),
     )
@@ -142,7 +140,7 @@ def _artefact(artefact: ArtifactUsed) -> Markup:
         folded = [element("details", rest, *builds)]
     return element(
         "tr",
-        element("td", artefact.role, data_name="role"),
+        element("td", artefact.role, class_="k", data_name="role"),
         element("th", artefact.name, scope="row"),
         element("td", element("code", artefact.sha256)),
         element("td", *folded),

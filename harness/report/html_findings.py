@@ -18,7 +18,7 @@ _MOST_ALIKE, _MOST_SHOWN, _MOST_EVIDENCE = 3, 200, 20
 
 def findings(found: Sequence[Numbered], lines: Collection[str]) -> Markup:
     """The section; `lines` are the anchors of lines of the record that the page shows elsewhere."""
-    parts: list[Content] = [element("h2", "Findings", id="findings")]
+    parts: list[Content] = [element("h2", "Findings")]
     if not found:
         parts.append(element("p", "None: nothing was proven."))
     for outcome, of_outcome in groupby(found, key=lambda one: one.finding.outcome):
@@ -27,7 +27,7 @@ def findings(found: Sequence[Numbered], lines: Collection[str]) -> Markup:
             parts.append(_folded(f"{len(shown)} HELD: what was shown to be right", shown, lines))
         else:
             parts += _open(shown, lines)
-    return element("section", *parts)
+    return element("section", *parts, id="findings")
 
 
 def _open(found: Sequence[Numbered], lines: Collection[str]) -> Iterator[Markup]:

@@ -22,7 +22,12 @@ MEANING = {
 }
 NOT_MEASURED = "The run could not be carried out; what follows is what was found before it ended."
 
-_MOST_ERROR_LINES = 60
+_MOST_ERROR_LINES, _MOST_CONSOLE_LINES = 60, 15
+
+# How GuestFailed tells the console's last lines.
+_CONSOLE_TOLD = "console| "
+
+_MOST_BOOTS = 12
 
 
 def word_of(verdict: Verdict) -> str:
@@ -41,6 +46,7 @@ def head(timeline: Timeline, verdict: Verdict, found: Sequence[Numbered], known:
                 element("p", timeline.plan.summary, class_="lead") if timeline.plan.summary else "",
                 element("p", NOT_MEASURED if verdict.error else MEANING[verdict.outcome]),
                 _error(verdict),
+                _console(timeline, verdict),
                 element("dl", *_facts(timeline, verdict, found), class_="facts"),
                 class_=word,
             ),
@@ -59,6 +65,19 @@ def _error(verdict: Verdict) -> Content:
     if len(lines) > _MOST_ERROR_LINES:
         told.append(f"… and {len(lines) - _MOST_ERROR_LINES} more lines in verdict.json")
     return element("pre", *(part for line in told for part in (line, Markup("\n"))))
+
+
+def _console(timeline: Timeline, verdict: Verdict) -> Content:
+    """What the last boot said last, unless the error tells it already."""
+    if not verdict.error or not timeline.boots or _CONSOLE_TOLD in verdict.error:
+        return ""
+    boot = timeline.boots[-1]
+    if not boot.console:
+        return element("p", f"The console of boot {boot.number} said nothing.", class_="soft")
+    tail = boot.console[-_MOST_CONSOLE_LINES:]
+    summary = element("summary", f"The last lines of the console, to console.log:{tail[-1].line}")
+    lines = element("pre", *(part for line in tail for part in (line.text, Markup("\n"))))
+    return element("details", summary, lines, open="open")
 
 
 def _facts(timeline: Timeline, verdict: Verdict, found: Sequence[Numbered]) -> Iterator[Markup]:
@@ -127,9 +146,6 @@ def _at_a_glance(timeline: Timeline, found: Sequence[Numbered], known: Knowledge
     if len(timeline.boots) > _MOST_BOOTS:
         items.append(element("li", f"and {len(timeline.boots) - _MOST_BOOTS} more boots"))
     return element("ol", *items, class_="run")
-
-
-_MOST_BOOTS = 12
 
 
 def _boot(boot: BootRecord, outcomes: Sequence[Outcome], known: Knowledge) -> Markup:

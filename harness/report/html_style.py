@@ -122,6 +122,7 @@ table.stack tr{padding:.35rem 0;border-bottom:1px solid var(--line)}
 table.stack td,table.stack th{padding:.05rem 0}
 table.stack [data-name]::before{content:attr(data-name) " ";color:var(--soft);font-weight:400}
 table.stack td:empty{display:none}
+table.stack td.n,table.stack td.k{display:inline-block;padding-right:.8rem}
 }
 """
 

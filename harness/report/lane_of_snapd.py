@@ -30,6 +30,7 @@ def lane(boot: BootRecord, builds: Builds, until: GuestTime) -> Lane:
         match seen.occurrence:
             case Executed(exe=exe) as run if exe.removesuffix(" (deleted)").endswith(_PROGRAM):
                 _end(bars, run.at)
+                state = ""
                 bars.append(_run(run, builds, until, place))
             case UnitChanged(unit=unit) as change if unit.name == _UNIT:
                 if unit.active_state != state:
@@ -43,7 +44,8 @@ def lane(boot: BootRecord, builds: Builds, until: GuestTime) -> Lane:
 
 def _run(run: Executed, builds: Builds, until: GuestTime, place: str) -> Bar:
     says = _says(run.pid, run.exe)
-    return Bar(run.at, until, Stretch.STARTING, says, place, builds.name(run.build_id))
+    author = builds.name(run.build_id) if run.build_id else ""
+    return Bar(run.at, until, Stretch.STARTING, says, place, author)
 
 
 def _says(pid: int, exe: str) -> str:

@@ -113,7 +113,9 @@ def _policy(changes: Sequence[Write]) -> Iterator[Lane]:
 
 def _within(lane: Lane, until: GuestTime) -> Lane:
     """The lane inside its strip: a guest can claim any time at all."""
-    marks = (replace(mark, at=_clamped(mark.at, until)) for mark in lane.marks)
+    marks = (
+        mark if 0 <= mark.at <= until else replace(mark, at=_clamped(mark.at, until)) for mark in lane.marks
+    )
     bars = (
         replace(bar, since=_clamped(bar.since, until), until=_clamped(bar.until, until)) for bar in lane.bars
     )
