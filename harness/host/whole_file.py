@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -25,6 +26,8 @@ def write_whole(path: Path, text: str) -> None:
         if not direct:
             unfinished.replace(place)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
         hint = "give a file in a directory that you can write to, on a file system with space"
         raise HostLacks(f"cannot write {path}: {error.strerror}", hint=hint) from error
+    finally:
+        with contextlib.suppress(OSError):
+            unfinished.unlink(missing_ok=True)

@@ -24,7 +24,8 @@ Times are whole nanoseconds since the boot's kernel started. Of a boot::
     lanes         [{name, left_out, marks, bars}]; left_out counts what was too much to show
     marks         [{at, shape, says, place, author, finding, approximate, count}]
     bars          [{since, until, stretch, says, place, author, finding, approximate}]
-    edges         [{lane, since (null: before this boot), to_lane, until, says, author, broken, finding}]
+    edges         [{lane, since (null: before this boot), to_lane, until, says, brief, author, broken,
+                  finding}]
     starts        [{at, tag, pid, exe, class, author, seccomp: [snapd], apparmor: [snapd], finding, place,
                   seen_late}]
 

@@ -184,9 +184,9 @@ def _mark(mark: Mark, y: int, placed: _Drawing) -> Markup:
 
 def _edge(edge: Edge, placed: _Drawing) -> Markup:
     start, end = placed.row(edge.lane), placed.row(edge.to_lane)
-    if end is None:
+    if start is None or end is None:
         return Markup("")
-    y1 = start.middle if start else _AXIS
+    y1 = start.middle
     y2 = end.middle - _TRACK // 2 if y1 < end.middle else end.middle + _TRACK // 2
     kind = " broken" if edge.broken else " old" if edge.since is None else ""
     x1 = "0" if edge.since is None else f"{placed.x(edge.since):.2f}%"

@@ -75,11 +75,12 @@ def _strip(
         *([lane_of_host.machine(timeline, clock)] if clock else []),
         lane_of_host.console(boot),
     ]
-    shown = [lane for lane in lanes if lane.marks or lane.bars or lane.name in timeline.plan.services]
+    found = list(edges(started, makings))
+    needed = {*timeline.plan.services, *(edge.lane for edge in found)}
+    shown = [lane for lane in lanes if lane.marks or lane.bars or lane.name in needed]
     room = max(1, len(shown)) * max(1, len(timeline.boots))
     most = max(_FEWEST_OF_LANE, min(_MOST_OF_LANE, _MOST_OF_ALL // room))
     thin = tuple(thinned(_within(lane, until), until, most) for lane in shown)
-    found = list(edges(started, makings))
     return Strip(boot.number, until, thin, _kept(found), tuple(_notes(boot, clock, thin, found)))
 
 

@@ -132,8 +132,8 @@ class Tab:
         return [json.dumps(event["params"]) for event in self.pipe.events if event.get("method") in said]
 
     def picture(self) -> bytes:
-        """The whole page as PNG."""
-        found = self._ask("Page.captureScreenshot", format="png", captureBeyondViewport=True)
+        """What is in the window, as PNG."""
+        found = self._ask("Page.captureScreenshot", format="png")
         return base64.b64decode(found["data"])
 
     def print(self) -> bytes:

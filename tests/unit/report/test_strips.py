@@ -86,6 +86,13 @@ def test_each_start_is_joined_to_the_latest_making_of_what_it_runs_under(story: 
     assert all(edge.since is not None and edge.since <= edge.until for edge in fresh)
 
 
+def test_a_policy_of_an_earlier_boot_has_a_lane_to_come_from() -> None:
+    strip = drawn(key_put_back().timeline()).boots[-1]
+    old = [edge for edge in strip.edges if edge.since is None]
+    assert old
+    assert {edge.lane for edge in old} <= {lane.name for lane in strip.lanes}
+
+
 def test_only_the_part_that_is_of_the_author_is_broken() -> None:
     strip = drawn(key_put_back().timeline()).boots[-1]
     assert {(edge.lane, edge.broken) for edge in strip.edges} == {("seccomp", False), ("AppArmor", True)}
