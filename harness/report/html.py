@@ -31,8 +31,8 @@ def render(timeline: Timeline, verdict: Verdict) -> str:
     body = element(
         "body",
         definitions(),
-        head(timeline, verdict, found, known),
-        element("main", findings(found, of_boots.lines), of_boots.markup, *facts(timeline)),
+        head(timeline, verdict, found, drawn),
+        element("main", findings(found, of_boots.anchors), of_boots.markup, *facts(timeline)),
         _foot(timeline),
     )
     page = element("html", _head_of(timeline, verdict), body, lang="en")

@@ -29,10 +29,10 @@ _Moment: TypeAlias = tuple[int, str, Mark | Bar]
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """The section, and the anchors of the record's lines that it shows."""
+    """The section, and the anchors in it: of boots, and of lines of the record."""
 
     markup: Markup
-    lines: frozenset[str]
+    anchors: frozenset[str]
 
 
 def anchor_of_line(place: str) -> str:
@@ -43,7 +43,7 @@ def anchor_of_line(place: str) -> str:
 
 def boots(timeline: Timeline, drawn: Strips, authors: Authors) -> Shown:
     """A part for each boot, under one legend."""
-    anchors: set[str] = set()
+    anchors = {f"b{strip.boot}" for strip in drawn.boots}
     most = min(_MOST_ROWS_OF_BOOT, max(20, _MOST_ROWS // max(1, len(drawn.boots))))
     parts: list[Content] = [element("h2", "Boots")]
     if drawn.boots:
@@ -151,6 +151,6 @@ def _moment(moment: _Moment, anchors: set[str]) -> Markup:
         element("td", f"{about}{seconds(at)}", class_="n"),
         element("td", lane, class_="k"),
         element("td", said, until),
-        element("td", element("code", what.place)),
+        element("td", element("code", what.place), class_="place"),
         id=anchor if first else None,
     )

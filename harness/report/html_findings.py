@@ -16,21 +16,21 @@ from harness.report.numbered import Numbered
 _MOST_ALIKE, _MOST_SHOWN, _MOST_EVIDENCE = 3, 200, 20
 
 
-def findings(found: Sequence[Numbered], lines: Collection[str]) -> Markup:
-    """The section; `lines` are the anchors of lines of the record that the page shows elsewhere."""
+def findings(found: Sequence[Numbered], anchors: Collection[str]) -> Markup:
+    """The section; `anchors` are the boots and the record's lines that the page shows elsewhere."""
     parts: list[Content] = [element("h2", "Findings")]
     if not found:
         parts.append(element("p", "None: nothing was proven."))
     for outcome, of_outcome in groupby(found, key=lambda one: one.finding.outcome):
         shown = list(of_outcome)
         if outcome == Outcome.HELD:
-            parts.append(_folded(f"{len(shown)} HELD: what was shown to be right", shown, lines))
+            parts.append(_folded(f"{len(shown)} HELD: what was shown to be right", shown, anchors))
         else:
-            parts += _open(shown, lines)
+            parts += _open(shown, anchors)
     return element("section", *parts, id="findings")
 
 
-def _open(found: Sequence[Numbered], lines: Collection[str]) -> Iterator[Markup]:
+def _open(found: Sequence[Numbered], anchors: Collection[str]) -> Iterator[Markup]:
     """Those that matter, and behind a fold those that only repeat them."""
     told = Counter[tuple[str, str]]()
     more: list[Numbered] = []
@@ -41,19 +41,19 @@ def _open(found: Sequence[Numbered], lines: Collection[str]) -> Iterator[Markup]
         if repeats or count - len(more) >= _MOST_SHOWN:
             more.append(one)
         else:
-            yield _finding(one, lines)
+            yield _finding(one, anchors)
     if more:
-        yield _folded(f"{len(more)} more {more[0].finding.outcome} like these", more, lines)
+        yield _folded(f"{len(more)} more {more[0].finding.outcome} like these", more, anchors)
 
 
-def _folded(summary: str, found: Sequence[Numbered], lines: Collection[str]) -> Markup:
-    shown = [_finding(one, lines) for one in found[:_MOST_SHOWN]]
+def _folded(summary: str, found: Sequence[Numbered], anchors: Collection[str]) -> Markup:
+    shown = [_finding(one, anchors) for one in found[:_MOST_SHOWN]]
     if len(found) > _MOST_SHOWN:
         shown.append(element("p", f"{len(found) - _MOST_SHOWN} more are in verdict.json.", class_="soft"))
     return element("details", element("summary", summary), *shown)
 
 
-def _finding(one: Numbered, lines: Collection[str]) -> Markup:
+def _finding(one: Numbered, anchors: Collection[str]) -> Markup:
     finding = one.finding
     heading = element(
         "h3", element("span", finding.outcome.value, class_="word"), f" {finding.subject}: {finding.kind}"
@@ -61,7 +61,7 @@ def _finding(one: Numbered, lines: Collection[str]) -> Markup:
     author = f", policy made by {finding.author}" if finding.author else ""
     about = element(
         "p",
-        _boot(finding.boot),
+        _boot(finding.boot, anchors),
         f"{author} · {finding.invariant} · finding {one.number}",
         class_="soft small",
     )
@@ -70,17 +70,20 @@ def _finding(one: Numbered, lines: Collection[str]) -> Markup:
         heading,
         about,
         element("p", finding.summary),
-        _evidence(one, lines),
+        _evidence(one, anchors),
         class_=f"finding {finding.outcome.value}",
         id=f"f{one.number}",
     )
 
 
-def _boot(number: int) -> Content:
-    return element("a", f"boot {number}", href=f"#b{number}") if number else "the whole run"
+def _boot(number: int, anchors: Collection[str]) -> Content:
+    if not number:
+        return "the whole run"
+    words, anchor = f"boot {number}", f"b{number}"
+    return element("a", words, href=f"#{anchor}") if anchor in anchors else words
 
 
-def _evidence(one: Numbered, lines: Collection[str]) -> Markup:
+def _evidence(one: Numbered, anchors: Collection[str]) -> Markup:
     evidence = one.finding.evidence
     if not evidence:
         return element(
@@ -88,7 +91,7 @@ def _evidence(one: Numbered, lines: Collection[str]) -> Markup:
         )
     items = [
         element(
-            "li", _place(each, lines), " ", element("span", each.says, class_="q"), id=f"f{one.number}e{n}"
+            "li", _place(each, anchors), " ", element("span", each.says, class_="q"), id=f"f{one.number}e{n}"
         )
         for n, each in enumerate(evidence[:_MOST_EVIDENCE], start=1)
     ]
@@ -97,9 +100,9 @@ def _evidence(one: Numbered, lines: Collection[str]) -> Markup:
     return element("ol", *items)
 
 
-def _place(evidence: Evidence, lines: Collection[str]) -> Markup:
+def _place(evidence: Evidence, anchors: Collection[str]) -> Markup:
     place = f"{evidence.file}:{evidence.line}"
     anchor = anchor_of_line(place)
-    if anchor in lines:
+    if anchor in anchors:
         return element("a", element("code", place), href=f"#{anchor}")
     return element("code", place)

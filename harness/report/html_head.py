@@ -5,13 +5,16 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from urllib.parse import urlsplit
 
-from harness.model.timeline import BootRecord, Timeline
+from harness.model.timeline import Timeline
 from harness.model.verdict import Outcome, Verdict, worst
-from harness.policy.knowledge import Knowledge
+from harness.report import lane_of_snapd
 from harness.report.markup import Content, Markup, element, joined, shown
 from harness.report.numbered import FROM_WORST, Numbered
+from harness.report.strip import Strip
+from harness.report.strips import Strips
 
 ERROR = "ERROR"
 
@@ -27,7 +30,7 @@ _MOST_ERROR_LINES, _MOST_CONSOLE_LINES = 60, 15
 # How GuestFailed tells the console's last lines.
 _CONSOLE_TOLD = "console| "
 
-_MOST_BOOTS = 12
+_MOST_BOOTS, _MOST_SNAPDS = 12, 6
 
 
 def word_of(verdict: Verdict) -> str:
@@ -35,7 +38,7 @@ def word_of(verdict: Verdict) -> str:
     return ERROR if verdict.error else verdict.outcome.value
 
 
-def head(timeline: Timeline, verdict: Verdict, found: Sequence[Numbered], known: Knowledge) -> Markup:
+def head(timeline: Timeline, verdict: Verdict, found: Sequence[Numbered], drawn: Strips) -> Markup:
     """The verdict in words, the run at a glance, and links."""
     word = word_of(verdict)
     return joined(
@@ -50,7 +53,7 @@ def head(timeline: Timeline, verdict: Verdict, found: Sequence[Numbered], known:
                 element("dl", *_facts(timeline, verdict, found), class_="facts"),
                 class_=word,
             ),
-            _at_a_glance(timeline, found, known),
+            _at_a_glance(drawn.boots, found),
             _links(timeline),
         )
     )
@@ -136,27 +139,31 @@ def link(url: str) -> Markup:
     return element("span", url, class_="q")
 
 
-def _at_a_glance(timeline: Timeline, found: Sequence[Numbered], known: Knowledge) -> Content:
-    if not timeline.boots:
+def _at_a_glance(boots: Sequence[Strip], found: Sequence[Numbered]) -> Content:
+    if not boots:
         return ""
     outcomes: dict[int, list[Outcome]] = defaultdict(list)
     for one in found:
         outcomes[one.finding.boot].append(one.finding.outcome)
-    items = [_boot(boot, outcomes[boot.number], known) for boot in timeline.boots[:_MOST_BOOTS]]
-    if len(timeline.boots) > _MOST_BOOTS:
-        items.append(element("li", f"and {len(timeline.boots) - _MOST_BOOTS} more boots"))
+    items = [_boot(strip, outcomes[strip.boot]) for strip in boots[:_MOST_BOOTS]]
+    if len(boots) > _MOST_BOOTS:
+        items.append(element("li", f"and {len(boots) - _MOST_BOOTS} more boots"))
     return element("ol", *items, class_="run")
 
 
-def _boot(boot: BootRecord, outcomes: Sequence[Outcome], known: Knowledge) -> Markup:
-    ran = dict.fromkeys(
-        known.builds.name(seen.look.snapd.build_id) for seen in boot.looks if seen.look.snapd is not None
+def _boot(strip: Strip, outcomes: Sequence[Outcome]) -> Markup:
+    runs = (
+        bar.author or "unknown"
+        for lane in strip.lanes
+        if lane.name == lane_of_snapd.NAME
+        for bar in lane.bars
     )
-    snapd = f"snapd {', then '.join(ran)}" if ran else "no snapd was seen"
+    ran = [name for name, _ in groupby(runs)]
+    snapd = f"snapd {', then '.join(ran[:_MOST_SNAPDS])}" if ran else "no snapd was seen"
     word = worst(outcomes).value if outcomes else ""
     return element(
         "li",
-        element("a", f"Boot {boot.number}", href=f"#b{boot.number}"),
+        element("a", f"Boot {strip.boot}", href=f"#b{strip.boot}"),
         f" {word or 'nothing was judged'}",
         element("div", snapd, class_="soft small"),
         class_=word or None,

@@ -66,6 +66,7 @@ caption{text-align:left;color:var(--soft);padding:.2rem 0}
 th,td{text-align:left;vertical-align:top;padding:.22rem .6rem .22rem 0;min-width:4.2rem;
 border-bottom:1px solid var(--line)}
 th{font-weight:600}thead th{color:var(--soft);font-weight:500}
+td.place{white-space:nowrap}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .bad{color:var(--violated);font-weight:600}
 ul.notes{margin:.3rem 0;padding-left:1.1rem;color:var(--soft);font-size:.85rem}

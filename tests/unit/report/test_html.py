@@ -173,6 +173,25 @@ def test_a_finding_about_the_run_has_no_boot_to_link_to() -> None:
     assert "there is no line to show" in card.text
 
 
+def test_a_boot_that_never_came_is_no_link() -> None:
+    timeline = fresh_revert().timeline()
+    never = Finding(POLICY, Outcome.UNPROVEN, "unseen", "boot 9", 9, "there was no such boot")
+    card = page(timeline, replace(judge(timeline), findings=(never,))).of_class("finding")[0]
+    assert "boot 9" in card.text
+    assert not list(card.all("a"))
+
+
+def test_the_boots_at_a_glance_name_the_snapds_that_ran(story: Node) -> None:
+    chips = [
+        chip.text for chip in next(n for n in story.all("ol") if n.attributes.get("class") == "run").all("li")
+    ]
+    assert chips == [
+        "Boot 1 HELDsnapd 2.68.3, then 2.77.1",
+        "Boot 2 HELDsnapd 2.77.1",
+        "Boot 3 VIOLATEDsnapd 2.68.3",
+    ]
+
+
 def test_evidence_that_the_page_does_not_show_elsewhere_is_no_link() -> None:
     timeline = fresh_revert().timeline()
     proof = (Evidence("../../etc/passwd", 1, "x"), Evidence("witness.jsonl", 99999, "y"))
