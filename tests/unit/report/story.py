@@ -7,9 +7,8 @@ The run goes 2.68.3, 2.77.1 and back. In its last boot both services start befor
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from harness.judge import judge
 from harness.model.clock import SECOND, GuestTime, HostTime
@@ -21,10 +20,18 @@ from harness.model.event import (
     MachineStarted,
     MemoryRead,
     Recorded,
+    RunClosed,
     StepBegan,
     StepEnded,
 )
-from harness.model.observation import LoadedProfile, PolicyKind
+from harness.model.observation import (
+    FilterSeen,
+    LoadedProfile,
+    PolicyFile,
+    PolicyKind,
+    ProcessSeen,
+    SnapdSeen,
+)
 from harness.model.occurrence import (
     Executed,
     FileChange,
@@ -37,155 +44,173 @@ from harness.model.occurrence import (
     UnitChanged,
     Watching,
 )
-from harness.model.plan import Action, Plan, SnapRef
+from harness.model.plan import Plan, SnapRef
 from harness.model.scenario import RebootHow
 from harness.model.timeline import SeenOccurrence, Timeline
 from harness.model.verdict import Evidence, Finding, Outcome, Verdict, worst
-from tests.unit.builders import BLUEZ, NETWORK, NEW, NEWER, POLICY, Core, Guest, digest, unit
+from tests.unit.builders import BLUEZ, NEW, NEWER, POLICY, Guest, digest, unit
 
 LAUNCHER = "/usr/bin/snap"
+PARSER, DAEMON = 90, 500
 LINES_BEFORE = 100
 """The first occurrence's line of witness.jsonl; looks have smaller ones."""
 
 
 @dataclass(slots=True)
-class Story(Guest):
-    """A guest with a witness that streams; `stamps` are the wall times of `events`."""
+class Story:
+    """A guest that is watched from outside: what changed while something was done to it is told.
 
+    `stamps` are the wall times of the guest's events.
+    """
+
+    guest: Guest
     told: list[tuple[int, Occurrence]] = field(default_factory=list)
     stamps: list[int] = field(default_factory=list)
 
-    def tell(self, occurrence: Occurrence) -> None:
-        self.told.append((self.boot, occurrence))
+    def tell(self, *occurrences: Occurrence) -> None:
+        self.told += [(self.guest.boot, one) for one in occurrences]
 
-    def stamp(self) -> None:
-        """Give the events since the last call this moment's time."""
-        for event in self.events[len(self.stamps) :]:
-            self.stamps.append(self.boot_wall if isinstance(event, BootBegan) else self.wall)
+    def stamp(self, began: int) -> None:
+        """Give the events since the last call their times; `began` is when the step did."""
+        for event in self.guest.events[len(self.stamps) :]:
+            match event:
+                case StepBegan():
+                    self.stamps.append(began)
+                case BootBegan():
+                    self.stamps.append(self.guest.boot_wall)
+                case _:
+                    self.stamps.append(self.guest.wall)
 
-    def _step(self, title: str, action: Action) -> str:
-        self.stamp()
-        number = Guest._step(self, title, action)
-        self.stamp()
-        return number
-
-    def look(self, *, boot_end: bool = True, core: Core | None = None, **changes: Any) -> Story:
-        Guest.look(self, boot_end=boot_end, core=core, **changes)
-        self.stamp()
+    def do(self, action: Callable[[Guest], object]) -> Story:
+        """Do something to the guest, and tell what it changed."""
+        began, files, kernel, snapd = (
+            self.guest.wall,
+            dict(self.guest.files),
+            self.guest.kernel,
+            self.guest.snapd,
+        )
+        before = dict(kernel)
+        action(self.guest)
+        if self.guest.kernel is not kernel:
+            before = {}
+        self.stamp(began)
+        self._tell_files([file for key, file in self.guest.files.items() if files.get(key) != file])
+        self._tell_profiles([tag for tag, raw in self.guest.kernel.items() if before.get(tag) != raw])
+        if self.guest.snapd and self.guest.snapd is not snapd:
+            self._tell_snapd(self.guest.snapd)
         return self
 
-    # -- what a guest does, told
-
-    def power_on(self, how: RebootHow | None = None) -> Story:
-        self.stamp()
-        if self.boot:
-            self.events.append(MachineSaid("RESET", {"guest": "True", "reason": "guest-reset"}))
-        Guest.power_on(self, how)
-        self.stamp()
-        for source in Source:
-            self.told.insert(
-                0, (self.boot, Watching(at=GuestTime(SECOND), source=source, since=GuestTime(0)))
-            )
-        return self
-
-    def start_snapd(self) -> Story:
-        self.stamp()
-        exe = f"/snap/core/{self.core.name}/usr/lib/snapd/snapd"
-        self.tell(Executed(at=GuestTime(self.now + 8 * SECOND), pid=500, exe=exe, build_id=self.core.build))
-        Guest.start_snapd(self)
-        self.tick(1)
-        self.tell(UnitChanged(at=self.now, unit=unit("snapd.service", main_pid=500)))
-        return self
-
-    def stop_snapd(self) -> Story:
-        self.tell(UnitChanged(at=self.now, unit=unit("snapd.service", "inactive", "dead")))
-        return self
-
-    def write(
-        self, kind: PolicyKind, name: str, content: str, parts: Mapping[str, str] | None = None
-    ) -> bool:
-        changed = Guest.write(self, kind, name, content, parts)
-        if changed:
-            file = self.files[kind, name]
+    def _tell_files(self, files: Iterable[PolicyFile]) -> None:
+        for file in files:
             self.tell(
                 FileChanged(
-                    at=self.now,
+                    at=GuestTime(file.changed - self.guest.boot_wall),
                     change=FileChange.WRITTEN,
                     path=file.path,
-                    pid=500 if kind != PolicyKind.APPARMOR_CACHE else 90,
-                    kind=kind,
-                    name=name,
-                    sha256=content,
-                    parts=parts or {},
+                    pid=PARSER if file.kind == PolicyKind.APPARMOR_CACHE else DAEMON,
+                    kind=file.kind,
+                    name=file.name,
+                    sha256=file.sha256,
+                    parts=file.parts,
                 )
             )
-        return changed
 
-    def load_profile(self, tag: str) -> None:
-        Guest.load_profile(self, tag)
-        self.tick(0.05)
-        self.tell(
-            ProfileChanged(
-                at=self.now,
-                change=ProfileChange.LOAD,
-                name=tag,
-                pid=90,
-                comm="apparmor_parser",
-                profile=self.loaded(tag),
+    def _tell_profiles(self, tags: Iterable[str]) -> None:
+        for tag in tags:
+            self.guest.tick(0.05)
+            self.tell(
+                ProfileChanged(
+                    at=self.guest.now,
+                    change=ProfileChange.LOAD,
+                    name=tag,
+                    pid=PARSER,
+                    comm="apparmor_parser",
+                    profile=self.loaded(tag),
+                )
             )
+
+    def _tell_snapd(self, snapd: SnapdSeen) -> None:
+        self.guest.tick(1)
+        self.tell(
+            Executed(at=snapd.started, pid=DAEMON, exe=snapd.exe, build_id=snapd.build_id),
+            UnitChanged(at=self.guest.now, unit=unit("snapd.service", main_pid=DAEMON)),
         )
 
     def loaded(self, tag: str) -> LoadedProfile:
-        raw = self.kernel[tag]
+        raw = self.guest.kernel[tag]
         return LoadedProfile(name=tag, mode="enforce", raw_sha256=raw, sha256=digest("k", raw))
+
+    def boot(self, how: RebootHow | None = None) -> Story:
+        if how:
+            self.guest.events.append(MachineSaid("RESET", {"guest": "True", "reason": "guest-reset"}))
+        self.do(lambda guest: guest.power_on(how))
+        self.tell(*(Watching(at=GuestTime(SECOND), source=one, since=GuestTime(0)) for one in Source))
+        return self
+
+    # -- services
 
     def launch(self, tag: str, pid: int) -> Story:
         """The unit's process is `snap run`."""
-        unit_name = f"{tag}.service"
-        self.tell(
-            Executed(at=self.now, pid=pid, exe=LAUNCHER, ppid=1, argv=("snap", "run", tag), unit=unit_name)
-        )
+        argv = ("snap", "run", tag)
+        service = f"{tag}.service"
+        self.tell(Executed(at=self.guest.now, pid=pid, exe=LAUNCHER, ppid=1, argv=argv, unit=service))
         return self
 
     def execute(self, tag: str, pid: int) -> Story:
         """The launcher executes the service under the policy that is there."""
-        self.tick(0.5)
-        main = self.process(tag, pid, main=True)
-        self.processes[tag] = (main,)
-        self.units[tag] = unit(f"{tag}.service", main_pid=pid)
+        self.guest.tick(0.5)
+        main = self._process(tag, pid)
+        self.guest.processes[tag] = (main,)
+        self.guest.units[tag] = unit(f"{tag}.service", main_pid=pid)
         self.tell(
             Started(
-                at=self.now,
-                read_at=GuestTime(self.now + SECOND // 50),
+                at=self.guest.now,
+                read_at=GuestTime(self.guest.now + SECOND // 50),
                 tag=tag,
                 pid=pid,
                 exe=main.exe,
                 process=main,
                 profile=self.loaded(tag),
-            )
+            ),
+            UnitChanged(at=self.guest.now, unit=self.guest.units[tag]),
         )
-        self.tell(UnitChanged(at=self.now, unit=self.units[tag]))
         return self
 
+    def _process(self, tag: str, pid: int) -> ProcessSeen:
+        programs = self.guest.files[self.guest.core.compiled, tag].parts.values()
+        filters = (FilterSeen(index=n, sha256=one, length=800 + n) for n, one in enumerate(programs))
+        return ProcessSeen(
+            pid=pid,
+            ppid=1,
+            exe=f"/snap/x1/usr/libexec/{tag}",
+            comm="daemon",
+            started=self.guest.now,
+            label=tag,
+            label_mode="enforce",
+            seccomp_mode=2,
+            filters=tuple(filters),
+            main=True,
+        )
+
     def start_services(self) -> Story:
-        for number, tag in enumerate(self.tags):
+        for number, tag in enumerate(self.guest.tags):
             self.launch(tag, 1000 + 10 * number)
-            self.tick(0.7)
+            self.guest.tick(0.7)
             self.execute(tag, 1000 + 10 * number)
         return self
 
     def kill(self, tag: str) -> Story:
         """The service's filter kills it, and systemd will start it again."""
-        self.tick(1.5)
+        self.guest.tick(1.5)
         died = unit(f"{tag}.service", "activating", "auto-restart", result="signal", restarts=1)
-        self.tell(UnitChanged(at=self.now, unit=died))
+        self.tell(UnitChanged(at=self.guest.now, unit=died))
         return self
 
     # -- what is left of it
 
     def plan(self) -> Plan:
         return replace(
-            Guest.plan(self),
+            self.guest.plan(),
             scenario="core-revert/2.68.3-2.77.1-2.68.3",
             summary="2.68.3 is refreshed to 2.77.1 and reverted; the last boot's services do not wait",
             report="https://forum.snapcraft.io/t/722",
@@ -193,11 +218,10 @@ class Story(Guest):
         )
 
     def timeline(self) -> Timeline:
-        self.stamp()
-        plain = Guest.timeline(self)
+        plain = self.guest.timeline()
         events = tuple(self._timed(plain))
         boots = tuple(replace(boot, occurrences=tuple(self._of_boot(boot.number))) for boot in plain.boots)
-        return replace(plain, events=events, boots=boots)
+        return replace(plain, plan=self.plan(), events=events, boots=boots)
 
     def _of_boot(self, number: int) -> Iterator[SeenOccurrence]:
         numbered = enumerate(self.told, start=LINES_BEFORE)
@@ -206,50 +230,47 @@ class Story(Guest):
 
     def _timed(self, plain: Timeline) -> Iterator[Recorded]:
         """The events at their times, a step ending when the next one begins."""
-        before = len(plain.events) - len(self.events) - 1
-        stamps = [self.stamps[0]] * before + self.stamps + [self.wall]
-        timed = list(zip(stamps, (recorded.event for recorded in plain.events), strict=True))
-        ends: list[tuple[int, Event]] = []
-        began = 0
-        waiting: StepEnded | None = None
-        for at, event in timed:
-            if waiting and (isinstance(event, StepBegan) or event is timed[-1][1]):
-                ends.append((at, replace(waiting, seconds=(at - began) / SECOND)))
-                waiting = None
-            if isinstance(event, StepBegan):
-                began = at
+        before = len(plain.events) - len(self.guest.events) - 1
+        stamps = [self.stamps[0]] * before + self.stamps + [self.guest.wall]
+        timed: list[tuple[int, Event]] = []
+        began, open_step = 0, None
+        for at, event in zip(stamps, (recorded.event for recorded in plain.events), strict=True):
+            if open_step and isinstance(event, StepBegan | RunClosed):
+                timed.append((at, replace(open_step, seconds=(at - began) / SECOND)))
+                open_step = None
+            began = at if isinstance(event, StepBegan) else began
             if isinstance(event, StepEnded):
-                waiting = event
+                open_step = event
             else:
-                ends.append((at, event))
+                timed.append((at, event))
         first = self.stamps[0] - 2 * SECOND
-        return (Recorded(line, HostTime(at - first), event) for line, (at, event) in enumerate(ends, start=1))
+        for line, (at, event) in enumerate(timed, start=1):
+            yield Recorded(line, HostTime(at - first), event)
 
 
 def stale_start() -> Story:
     """The run of this module's first lines."""
-    story = Story(core=NEW)
-    story.events.append(MachineStarted("QEMU emulator version 10.0", "tcg", "Nehalem", 2.05, "no /dev/kvm"))
-    story.power_on().install(NEW)
-    story.start_services().look()
-    story.install(NEWER).look(boot_end=False)
-    story.reboot().start_snapd().start_services().look()
-    story.revert(NEW, start=False)
-    story.run("systemctl mask --now --runtime snapd.service snapd.socket").tick(4)
-    story.events.append(CommandRan(story.steps[-1].number, "systemctl", 0, "Created symlink\n", 2.5))
-    story.power_on(RebootHow.RESET)
-    story.start_services()
-    story.kill(BLUEZ)
-    story.launch(BLUEZ, 1100)
-    story.start_snapd()
-    story.say("[    8.900000] audit: type=1326 comm=bluetoothd sig=31 syscall=435")
-    story.say("[    8.950000] bluetoothd[1000]: segfault at 0 ip 00007f1b rsp 00007ffd error 4")
-    story.tick(1)
-    story.execute(BLUEZ, 1100)
-    story.tick(6)
-    story.look()
-    story.check("network-managed", False, {"interface": "eth1"}, "eth1: unmanaged, state 10")
-    story.events.append(MemoryRead(900_000, 1_200_000, 50_000, 60_000))
+    story = Story(Guest(core=NEW))
+    made_with = MachineStarted("QEMU emulator version 10.0", "tcg", "Nehalem", 2.05, "no /dev/kvm")
+    story.guest.events.append(made_with)
+    story.boot().do(lambda guest: guest.install(NEW))
+    story.start_services().do(lambda guest: guest.look())
+    story.do(lambda guest: guest.install(NEWER)).do(lambda guest: guest.look(boot_end=False))
+    story.boot(RebootHow.CLEAN).do(lambda guest: guest.start_snapd())
+    story.start_services().do(lambda guest: guest.look())
+    story.do(lambda guest: guest.revert(NEW, start=False))
+    story.do(lambda guest: guest.run("systemctl mask --now --runtime snapd.service snapd.socket").tick(4))
+    number = story.guest.steps[-1].number
+    story.guest.events.append(CommandRan(number, "systemctl", 0, "Created symlink\n", 2.5))
+    story.boot(RebootHow.RESET).start_services().kill(BLUEZ).launch(BLUEZ, 1100)
+    story.do(lambda guest: guest.start_snapd())
+    story.guest.say("[    8.950000] bluetoothd[1000]: segfault at 0 ip 00007f1b rsp 00007ffd error 4")
+    story.guest.tick(1)
+    story.execute(BLUEZ, 1100).guest.tick(6)
+    story.do(lambda guest: guest.look())
+    interface = {"interface": "eth1"}
+    story.do(lambda guest: guest.check("network-managed", False, interface, "eth1: unmanaged, state 10"))
+    story.do(lambda guest: guest.events.append(MemoryRead(900_000, 1_200_000, 50_000, 60_000)))
     return story
 
 
@@ -279,6 +300,3 @@ def _stale(boot: int, line: int, started: Started) -> Finding:
         author=NEWER.name,
         evidence=(Evidence("witness.jsonl", line, says),),
     )
-
-
-__all__ = ["BLUEZ", "NETWORK", "Story", "judged", "stale_start"]
