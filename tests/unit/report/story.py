@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from harness.judge import judge
 from harness.model.clock import SECOND, GuestTime, HostTime
 from harness.model.event import (
     BootBegan,
@@ -47,11 +46,11 @@ from harness.model.occurrence import (
 from harness.model.plan import Plan, SnapRef
 from harness.model.scenario import RebootHow
 from harness.model.timeline import SeenOccurrence, Timeline
-from harness.model.verdict import Evidence, Finding, Outcome, Verdict, worst
+from harness.model.verdict import VERDICT_FORMAT, Evidence, Finding, Outcome, Verdict, worst
 from tests.unit.builders import BLUEZ, NEW, NEWER, POLICY, Guest, digest, unit
 
 LAUNCHER = "/usr/bin/snap"
-PARSER, DAEMON = 90, 500
+PARSER, RESTARTED = 90, 1100
 LINES_BEFORE = 100
 """The first occurrence's line of witness.jsonl; looks have smaller ones."""
 
@@ -107,13 +106,17 @@ class Story:
                     at=GuestTime(file.changed - self.guest.boot_wall),
                     change=FileChange.WRITTEN,
                     path=file.path,
-                    pid=PARSER if file.kind == PolicyKind.APPARMOR_CACHE else DAEMON,
+                    pid=self._writer(file),
                     kind=file.kind,
                     name=file.name,
                     sha256=file.sha256,
                     parts=file.parts,
                 )
             )
+
+    def _writer(self, file: PolicyFile) -> int:
+        snapd = self.guest.snapd
+        return PARSER if file.kind == PolicyKind.APPARMOR_CACHE or snapd is None else snapd.pid
 
     def _tell_profiles(self, tags: Iterable[str]) -> None:
         for tag in tags:
@@ -132,8 +135,8 @@ class Story:
     def _tell_snapd(self, snapd: SnapdSeen) -> None:
         self.guest.tick(1)
         self.tell(
-            Executed(at=snapd.started, pid=DAEMON, exe=snapd.exe, build_id=snapd.build_id),
-            UnitChanged(at=self.guest.now, unit=unit("snapd.service", main_pid=DAEMON)),
+            Executed(at=snapd.started, pid=snapd.pid, exe=snapd.exe, build_id=snapd.build_id),
+            UnitChanged(at=self.guest.now, unit=unit("snapd.service", main_pid=snapd.pid)),
         )
 
     def loaded(self, tag: str) -> LoadedProfile:
@@ -262,11 +265,11 @@ def stale_start() -> Story:
     story.do(lambda guest: guest.run("systemctl mask --now --runtime snapd.service snapd.socket").tick(4))
     number = story.guest.steps[-1].number
     story.guest.events.append(CommandRan(number, "systemctl", 0, "Created symlink\n", 2.5))
-    story.boot(RebootHow.RESET).start_services().kill(BLUEZ).launch(BLUEZ, 1100)
+    story.boot(RebootHow.RESET).start_services().kill(BLUEZ).launch(BLUEZ, RESTARTED)
     story.do(lambda guest: guest.start_snapd())
     story.guest.say("[    8.950000] bluetoothd[1000]: segfault at 0 ip 00007f1b rsp 00007ffd error 4")
     story.guest.tick(1)
-    story.execute(BLUEZ, 1100).guest.tick(6)
+    story.execute(BLUEZ, RESTARTED).guest.tick(6)
     story.do(lambda guest: guest.look())
     interface = {"interface": "eth1"}
     story.do(lambda guest: guest.check("network-managed", False, interface, "eth1: unmanaged, state 10"))
@@ -275,28 +278,29 @@ def stale_start() -> Story:
 
 
 def judged(timeline: Timeline) -> Verdict:
-    """The verdict, with a finding on each start under the newer snapd's policy in the last boot."""
-    verdict = judge(timeline)
-    boot = timeline.boots[-1]
-    wrong = [
-        (seen.line, seen.occurrence)
+    """A finding on every start: in the last boot two are stale, all others fresh."""
+    findings = tuple(
+        _finding(boot.number, seen.line, seen.occurrence)
+        for boot in timeline.boots
         for seen in boot.occurrences
-        if isinstance(seen.occurrence, Started) and seen.occurrence.pid in (1000, 1010)
-    ]
-    found = tuple(_stale(boot.number, line, started) for line, started in wrong)
-    findings = (*verdict.findings, *found)
-    return replace(verdict, findings=findings, outcome=worst(finding.outcome for finding in findings))
+        if isinstance(seen.occurrence, Started)
+    )
+    outcome = worst(finding.outcome for finding in findings)
+    return Verdict(VERDICT_FORMAT, timeline.plan.title, outcome, findings)
 
 
-def _stale(boot: int, line: int, started: Started) -> Finding:
+def _finding(boot: int, line: int, started: Started) -> Finding:
+    stale = boot == 3 and started.pid != RESTARTED
     says = f"{started.tag}: process {started.pid} executed {started.exe} at {started.at / SECOND:.3f} s"
+    snapd = NEWER.name if boot == 2 else NEW.name
+    kind = "stale policy, before" if stale else "policy of"
     return Finding(
         invariant=POLICY,
-        outcome=Outcome.VIOLATED,
-        kind="stale",
+        outcome=Outcome.VIOLATED if stale else Outcome.HELD,
+        kind="stale" if stale else "fresh",
         subject=started.tag,
         boot=boot,
-        summary=f"{started.tag} started under stale policy, before snapd {NEW.name} ran",
-        author=NEWER.name,
+        summary=f"{started.tag} started under {kind} snapd {snapd}{' ran' if stale else ''}",
+        author=NEWER.name if stale else snapd,
         evidence=(Evidence("witness.jsonl", line, says),),
     )
