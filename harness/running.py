@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from harness.engine import run_plan
-from harness.errors import HostLacks
 from harness.host.progress import Tell
 from harness.judge import judge_directory
 from harness.lab import Lab, LabOptions
@@ -20,18 +19,14 @@ from harness.running_page import write_page
 def lab_runner(options: LabOptions, tell: Tell) -> Iterator[Runner]:
     """A runner on the machines of one lab.
 
-    A failure to measure that left a record is in its verdict's `error`. A page that cannot be written is
-    told and changes nothing about the verdict.
+    A failure to measure that left a record is in its verdict's `error`.
     """
     lab = Lab(options, tell)
 
     def run_and_judge(plan: Plan) -> RunResult:
         directory = run_plan(plan, lab, tell)
         verdict = judge_directory(directory)
-        try:
-            write_page(directory, verdict)
-        except HostLacks as error:
-            tell(f"the verdict stands, but its page is missing: {error}")
+        write_page(directory, verdict, tell)
         return RunResult(plan, directory, verdict)
 
     yield run_and_judge

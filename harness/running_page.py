@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from harness.errors import HostLacks
+from harness.host.progress import Tell
 from harness.host.rundir import RunDirectory
 from harness.host.whole_file import write_whole
 from harness.model.verdict import Verdict
@@ -12,10 +14,12 @@ from harness.record import read_timeline
 from harness.report.html import render
 
 
-def write_page(directory: Path, verdict: Verdict) -> None:
-    """Write report.html anew.
+def write_page(directory: Path, verdict: Verdict, tell: Tell) -> None:
+    """Write report.html anew; when it cannot be written that is told, and the verdict stands.
 
-    :raise HostLacks: it cannot be written.
     :raise RecordUnusable: the record cannot be read.
     """
-    write_whole(RunDirectory(directory).page, render(read_timeline(directory), verdict))
+    try:
+        write_whole(RunDirectory(directory).page, render(read_timeline(directory), verdict))
+    except HostLacks as error:
+        tell(f"the verdict stands, but its page is not to be had: {error}")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from harness.cli import verdict_page
@@ -18,6 +19,10 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def carry_out(arguments: argparse.Namespace) -> int:
     verdict = judge_directory(arguments.directory)
-    write_page(arguments.directory, verdict)
+    write_page(arguments.directory, verdict, _tell)
     verdict_page.show(arguments.directory, verdict)
     return came_of(verdict).exit_code
+
+
+def _tell(line: str) -> None:
+    print(f"harness: {line}", file=sys.stderr)

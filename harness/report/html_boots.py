@@ -14,7 +14,7 @@ from harness.report.html_symbols import legend
 from harness.report.html_table import table
 from harness.report.markup import Content, Markup, element
 from harness.report.starts import Start, describe
-from harness.report.strip import Bar, Edge, Mark, Strip, seconds
+from harness.report.strip import Bar, Edge, Mark, Strip, counted, seconds
 from harness.report.strips import Strips
 
 # Rows of all boots' lists, and of one: what keeps a page small.
@@ -90,7 +90,7 @@ def _starts(strip: Strip, starts: Sequence[Start]) -> Markup:
         return element("p", "No start of a service was seen in this boot.", class_="soft small")
     rows = [_start(start, strip.edges) for start in starts[:_MOST_STARTS]]
     more = f"; {len(starts) - _MOST_STARTS} more are left out here" if len(starts) > _MOST_STARTS else ""
-    caption = f"{len(starts)} starts of services in boot {strip.boot}{more}"
+    caption = f"{counted(len(starts), 'start')} of services in boot {strip.boot}{more}"
     return table(caption, ("second", "service", "class", "runs under"), rows)
 
 
@@ -126,7 +126,7 @@ def _moments(strip: Strip, anchors: set[str], most: int) -> Markup:
     rows = [_moment(moment, anchors) for moment in moments[:most]]
     left = sum(lane.left_out for lane in strip.lanes) + len(moments) - len(rows)
     more = f"; {left} more are left out here" if left else ""
-    summary = element("summary", f"All of boot {strip.boot} in words: {len(rows)} moments{more}")
+    summary = element("summary", f"All of boot {strip.boot} in words: {counted(len(rows), 'moment')}{more}")
     moments_table = table(f"What happened in boot {strip.boot}", ("second", "lane", "what", "record"), rows)
     return element("details", summary, moments_table)
 

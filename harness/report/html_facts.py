@@ -17,6 +17,7 @@ from harness.model.event import (
 from harness.model.timeline import Timeline
 from harness.report.html_table import table
 from harness.report.markup import Content, Markup, element
+from harness.report.strip import counted
 
 _MOST_STEPS = 500
 
@@ -38,7 +39,7 @@ def _steps(timeline: Timeline) -> Iterator[Markup]:
         yield element("p", "No step began.")
         return
     left = len(timeline.plan.steps) - len({step.number for step in began})
-    caption = f"{len(began)} steps began, {len(ended)} ended, in {total:.1f} s"
+    caption = f"{counted(len(began), 'step')} began, {len(ended)} ended, in {total:.1f} s"
     if left > 0:
         caption += f"; {left} of the plan's were not reached"
     yield table(caption, ("seconds", "step", "what", "detail"), rows)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from harness.report.layout import Page, columns
 from harness.report.starts import Start
-from harness.report.strip import seconds
+from harness.report.strip import counted, seconds
 
 _SECOND, _TAG, _CLASS = 14, 38, 14
 _MOST = 40
@@ -17,7 +17,7 @@ def story(starts: Sequence[Start], page: Page) -> Iterator[str]:
     """A line for each start: when, which service, what a finding calls it, and whose policy it got."""
     if not starts:
         return
-    yield from page.line(f"{len(starts)} starts of services:", indent=4)
+    yield from page.line(f"{counted(len(starts), 'start')} of services:", indent=4)
     for start in starts[:_MOST]:
         cells = (
             (seconds(start.at), _SECOND),

@@ -112,6 +112,11 @@ class Strip:
     notes: tuple[str, ...] = ()
 
 
+def counted(number: int, thing: str) -> str:
+    """``1 start``, ``2 starts``."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
 def seconds(time: int) -> str:
     """A time for people: seconds to the millisecond."""
     return f"{time / SECOND:.3f} s"
