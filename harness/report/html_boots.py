@@ -13,7 +13,7 @@ from harness.report.html_svg import Authors, drawing
 from harness.report.html_symbols import legend
 from harness.report.html_table import table
 from harness.report.markup import Content, Markup, element
-from harness.report.starts import Start, describe
+from harness.report.starts import Start, describe, telling
 from harness.report.strip import Bar, Edge, Mark, Strip, counted, seconds
 from harness.report.strips import Strips
 
@@ -54,14 +54,14 @@ def boots(timeline: Timeline, drawn: Strips, authors: Authors) -> Shown:
     else:
         parts.append(element("p", "The machine never started."))
     for boot, strip in zip(timeline.boots, drawn.boots, strict=True):
-        parts.append(_boot(boot, strip, drawn.starts[boot.number], authors, anchors, most))
+        parts.append(_boot(boot, strip, drawn, authors, anchors, most))
     return Shown(element("section", *parts, id="boots"), frozenset(anchors))
 
 
 def _boot(
     boot: BootRecord,
     strip: Strip,
-    starts: Sequence[Start],
+    drawn: Strips,
     authors: Authors,
     anchors: set[str],
     most: int,
@@ -74,21 +74,28 @@ def _boot(
         element("h3", f"Boot {boot.number}"),
         element("p", about, class_="soft small"),
         element("figure", drawing(strip, authors)),
+        *_close_up(drawn.close_ups.get(boot.number), authors),
         *(
             [element("ul", *(element("li", note) for note in strip.notes), class_="notes")]
             if strip.notes
             else []
         ),
-        _starts(strip, starts),
+        _starts(strip, drawn.starts[boot.number]),
         _moments(strip, anchors, most),
         id=f"b{boot.number}",
     )
 
 
+def _close_up(part: Strip | None, authors: Authors) -> Iterator[Markup]:
+    if part:
+        caption = f"Closer: {seconds(part.since)} to {seconds(part.until)}, around what is violated"
+        yield element("figure", element("figcaption", caption, class_="soft small"), drawing(part, authors))
+
+
 def _starts(strip: Strip, starts: Sequence[Start]) -> Markup:
     if not starts:
         return element("p", "No start of a service was seen in this boot.", class_="soft small")
-    rows = [_start(start, strip.edges) for start in starts[:_MOST_STARTS]]
+    rows = [_start(start, strip.edges) for start in telling(starts, _MOST_STARTS)]
     more = f"; {len(starts) - _MOST_STARTS} more are left out here" if len(starts) > _MOST_STARTS else ""
     caption = f"{counted(len(starts), 'start')} of services in boot {strip.boot}{more}"
     return table(caption, ("second", "service", "class", "runs under"), rows)

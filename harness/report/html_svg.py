@@ -7,6 +7,7 @@ those who do not see it.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -52,7 +53,7 @@ class _Drawing:
 
     def x(self, at: int) -> float:
         """The place of a time, in per cent."""
-        return _LEFT + _WIDTH * at / self.strip.until
+        return _LEFT + _WIDTH * (at - self.strip.since) / (self.strip.until - self.strip.since)
 
     def row(self, name: str) -> _Row | None:
         return next((row for row in self.rows if row.lane.name == name), None)
@@ -68,10 +69,11 @@ def drawing(strip: Strip, authors: Authors) -> Markup:
     rows = tuple(_rows(strip))
     height = rows[-1].bottom if rows else _AXIS
     placed = _Drawing(strip, rows, authors)
-    title = f"title-{strip.boot}"
-    described = f"desc-{strip.boot}"
+    part = "-part" if strip.since else ""
+    title, described = f"title-{strip.boot}{part}", f"desc-{strip.boot}{part}"
+    span = f"from {seconds(strip.since)} to {seconds(strip.until)}"
     parts = [
-        element("title", f"Boot {strip.boot} on its own clock, {seconds(strip.until)} long", id=title),
+        element("title", f"Boot {strip.boot} on its own clock, {span}", id=title),
         element("desc", _described(strip), id=described),
         *_axis(placed, height),
         *(_lane(row, placed) for row in rows),
@@ -102,24 +104,20 @@ def _described(strip: Strip) -> str:
 
 
 def _axis(placed: _Drawing, height: int) -> Iterator[Markup]:
-    for index, at in enumerate(ticks(placed.strip.until)):
+    for index, at in enumerate(ticks(placed.strip.since, placed.strip.until)):
         x = f"{placed.x(at):.2f}%"
         yield empty("line", class_="grid", x1=x, x2=x, y1=_AXIS - 5, y2=height)
-        anchor = "start" if at == 0 else "end" if at > 0.97 * placed.strip.until else "middle"
+        anchor = "start" if at == 0 else "end" if placed.x(at) > 97 else "middle"
         rare = " wide" if index % 2 else ""
         label = f"{at / SECOND:g} s"
         yield element("text", label, class_=f"tick{rare}", x=x, y=_AXIS - 9, text_anchor=anchor)
 
 
-def ticks(until: GuestTime) -> list[int]:
-    """Round times from 0 on, at most ten steps of them."""
-    step = SECOND // 100
-    while until > step * _MOST_TICKS:
-        for factor in (2, 5, 10):
-            if until <= step * factor * _MOST_TICKS:
-                return list(range(0, until + 1, step * factor))
-        step *= 10
-    return list(range(0, until + 1, step))
+def ticks(since: GuestTime, until: GuestTime) -> range:
+    """Round times, at most ten steps of them."""
+    steps = (10**power * factor for power in itertools.count(7) for factor in (1, 2, 5))
+    step = next(step for step in steps if until - since <= step * _MOST_TICKS)
+    return range(-(-since // step) * step, until + 1, step)
 
 
 def _lane(row: _Row, placed: _Drawing) -> Markup:

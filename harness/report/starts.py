@@ -186,6 +186,12 @@ def _worst_first(one: Numbered) -> tuple[int, int]:
     return FROM_WORST.index(one.finding.outcome), one.number
 
 
+def telling(starts: Sequence[Start], most: int) -> tuple[Start, ...]:
+    """At most so many, in their order; the violated ones before others."""
+    order = sorted(range(len(starts)), key=lambda i: (not starts[i].violated, i))
+    return tuple(starts[i] for i in sorted(order[:most]))
+
+
 def describe(start: Start) -> tuple[tuple[str, str], tuple[str, str]]:
     """Who made what it runs under: each part's name, and what there is to say of it."""
     seccomp = "/".join(start.seccomp) or "nobody known"

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from harness.report.layout import Page, columns
-from harness.report.starts import Start
+from harness.report.starts import Start, telling
 from harness.report.strip import counted, seconds
 
 _SECOND, _TAG, _CLASS = 14, 38, 14
@@ -18,7 +18,7 @@ def story(starts: Sequence[Start], page: Page) -> Iterator[str]:
     if not starts:
         return
     yield from page.line(f"{counted(len(starts), 'start')} of services:", indent=4)
-    for start in starts[:_MOST]:
+    for start in telling(starts, _MOST):
         cells = (
             (seconds(start.at), _SECOND),
             (start.tag, _TAG),

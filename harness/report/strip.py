@@ -103,9 +103,10 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """A boot from its kernel's start to `until`; `notes` say what its picture cannot."""
+    """A boot from `since` (0: its kernel's start) to `until`; `notes` say what its picture cannot."""
 
     boot: int
+    since: GuestTime
     until: GuestTime
     lanes: tuple[Lane, ...]
     edges: tuple[Edge, ...]

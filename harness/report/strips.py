@@ -11,6 +11,7 @@ from harness.model.occurrence import Watching
 from harness.model.timeline import BootRecord, Timeline
 from harness.policy.knowledge import Knowledge
 from harness.report import lane_of_host, lane_of_service, lane_of_snapd
+from harness.report.close_up import close_up
 from harness.report.edges import edges
 from harness.report.host_clock import HostClock, clocks
 from harness.report.numbered import Numbered
@@ -29,9 +30,13 @@ _CLOCKS_APART = 10 * SECOND
 
 @dataclass(frozen=True, slots=True)
 class Strips:
-    """The boots of a run in their order, and all of its starts, which the strips may show only a part of."""
+    """The boots of a run in their order, and all of its starts, which the strips may show only a part of.
+
+    `close_ups` has, by the number of its boot, a part that deserves a picture of its own.
+    """
 
     boots: tuple[Strip, ...]
+    close_ups: dict[int, Strip]
     starts: dict[int, tuple[Start, ...]]
 
 
@@ -41,22 +46,31 @@ def strips(timeline: Timeline, known: Knowledge, findings: Sequence[Numbered]) -
     makings = Makings.of(changes)
     started = starts(timeline, known, findings)
     of_host = clocks(timeline)
-    found = tuple(
-        _strip(
-            timeline,
-            boot,
-            known,
-            changes[boot.number],
-            started[boot.number],
-            of_host.get(boot.number),
-            makings,
-        )
-        for boot in timeline.boots
-    )
-    return Strips(found, started)
+    found: list[Strip] = []
+    parts: dict[int, Strip] = {}
+    for boot in timeline.boots:
+        clock = of_host.get(boot.number)
+        whole = _whole(timeline, boot, known, changes[boot.number], started[boot.number], clock, makings)
+        most = _most(whole, len(timeline.boots))
+        found.append(_thin(whole, most))
+        if part := close_up(whole):
+            parts[boot.number] = _thin(part, most)
+    return Strips(tuple(found), parts, started)
 
 
-def _strip(
+def _most(whole: Strip, boots: int) -> int:
+    """How many marks of a lane a page of so many boots can show."""
+    room = max(1, len(whole.lanes)) * max(1, boots)
+    return max(_FEWEST_OF_LANE, min(_MOST_OF_LANE, _MOST_OF_ALL // room))
+
+
+def _thin(strip: Strip, most: int) -> Strip:
+    lanes = tuple(thinned(lane, strip.until - strip.since, most) for lane in strip.lanes)
+    notes = (*strip.notes, *_left_out(lanes, len(strip.edges)))
+    return replace(strip, lanes=lanes, edges=_kept(strip.edges), notes=notes)
+
+
+def _whole(
     timeline: Timeline,
     boot: BootRecord,
     known: Knowledge,
@@ -78,10 +92,8 @@ def _strip(
     found = list(edges(started, makings))
     needed = {*timeline.plan.services, *(edge.lane for edge in found)}
     shown = [lane for lane in lanes if lane.marks or lane.bars or lane.name in needed]
-    room = max(1, len(shown)) * max(1, len(timeline.boots))
-    most = max(_FEWEST_OF_LANE, min(_MOST_OF_LANE, _MOST_OF_ALL // room))
-    thin = tuple(thinned(_within(lane, until), until, most) for lane in shown)
-    return Strip(boot.number, until, thin, _kept(found), tuple(_notes(boot, clock, thin, found)))
+    within = tuple(_within(lane, until) for lane in shown)
+    return Strip(boot.number, GuestTime(0), until, within, tuple(found), tuple(_notes(boot, clock, within)))
 
 
 def _until(
@@ -133,21 +145,22 @@ def _kept(found: Sequence[Edge]) -> tuple[Edge, ...]:
     return tuple(sorted(found, key=lambda edge: not edge.broken)[:_MOST_EDGES])
 
 
-def _notes(
-    boot: BootRecord, clock: HostClock | None, lanes: Iterable[Lane], found: Sequence[Edge]
-) -> Iterator[str]:
+def _notes(boot: BootRecord, clock: HostClock | None, lanes: Iterable[Lane]) -> Iterator[str]:
     if not boot.occurrences:
         yield "Drawn from looks: only what was still so at a look is here, not all that happened in between."
     yield from _watched(boot)
     if clock:
         yield clock.says
+    if any(mark.shape == Shape.UNKNOWN for lane in lanes for mark in lane.marks):
+        yield "A question mark is something that could not be read, or that the witness says it missed."
+
+
+def _left_out(lanes: Iterable[Lane], edges: int) -> Iterator[str]:
     for lane in lanes:
         if lane.left_out:
             yield f"{lane.name}: {lane.left_out} more are left out here; the record has them all."
-    if len(found) > _MOST_EDGES:
-        yield f"{len(found) - _MOST_EDGES} more arrows are left out."
-    if any(mark.shape == Shape.UNKNOWN for lane in lanes for mark in lane.marks):
-        yield "A question mark is something that could not be read, or that the witness says it missed."
+    if edges > _MOST_EDGES:
+        yield f"{edges - _MOST_EDGES} more arrows are left out."
 
 
 def _watched(boot: BootRecord) -> Iterator[str]:

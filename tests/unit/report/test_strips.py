@@ -16,7 +16,7 @@ from harness.policy.knowledge import Knowledge
 from harness.report.host_clock import HostClock, clocks
 from harness.report.html_svg import ticks
 from harness.report.numbered import numbered
-from harness.report.strip import Lane, Mark, Shape, Stretch, Strip
+from harness.report.strip import Bar, Lane, Mark, Shape, Stretch, Strip
 from harness.report.strips import Strips, strips
 from harness.report.thin import thinned
 from tests.unit.builders import BLUEZ, NETWORK, fresh_revert, key_put_back
@@ -167,15 +167,61 @@ def test_marks_of_two_authors_stay_two() -> None:
     assert [(mark.author, mark.count) for mark in thin.marks] == [("a0", 2), ("a1", 2)]
 
 
-def test_what_is_left_out_is_counted() -> None:
-    marks = tuple(Mark(GuestTime(n * 100), Shape.FAILED, "f") for n in range(30))
+def test_a_crowded_lane_shows_less_of_each_moment_and_all_of_the_boot() -> None:
+    marks = tuple(Mark(GuestTime(n * 100), Shape.FAILED, f"f{n}") for n in range(30_000))
+    thin = thinned(Lane("x", marks), GuestTime(3_000_000), 60)
+    assert len(thin.marks) <= 60
+    assert sum(mark.count for mark in thin.marks) == 30_000
+    assert thin.marks[-1].at > 2_900_000
+
+
+def test_what_a_finding_is_about_stays_a_mark_of_its_own() -> None:
+    marks = tuple(Mark(GuestTime(n), Shape.STARTED, "s", finding=int(n == 500)) for n in range(1000))
+    thin = thinned(Lane("x", marks), GuestTime(10**9), 10)
+    assert [mark.count for mark in thin.marks if mark.finding] == [1]
+    assert sum(mark.count for mark in thin.marks) == 1000
+
+
+def test_what_has_no_place_at_all_is_counted() -> None:
+    marks = tuple(Mark(GuestTime(n), Shape.STARTED, "s", finding=n + 1) for n in range(30))
     thin = thinned(Lane("x", marks), GuestTime(3000), 10)
     assert (len(thin.marks), thin.left_out) == (10, 20)
 
 
+def test_the_longest_bars_are_kept() -> None:
+    bars = [Bar(GuestTime(n * 10), GuestTime(n * 10 + n % 7), Stretch.RUNNING, "r") for n in range(70)]
+    thin = thinned(Lane("x", (), tuple(bars)), GuestTime(1000), 10)
+    assert {bar.until - bar.since for bar in thin.bars} == {6}
+    assert thin.left_out == 60
+
+
 @pytest.mark.parametrize("until", [1, SECOND, 37 * SECOND, 240 * SECOND, 86_400 * SECOND])
 def test_ticks_are_few_and_round(until: int) -> None:
-    found = ticks(GuestTime(until))
+    found = ticks(GuestTime(0), GuestTime(until))
     assert found[0] == 0
     assert len(found) <= 11
-    assert all(tick <= until for tick in found)
+    assert found[-1] <= until
+
+
+def test_ticks_of_a_part_are_round_too() -> None:
+    assert [tick / SECOND for tick in ticks(GuestTime(40 * SECOND + 1), GuestTime(42 * SECOND))] == [
+        40.2, 40.4, 40.6, 40.8, 41.0, 41.2, 41.4, 41.6, 41.8, 42.0
+    ]  # fmt: skip
+
+
+def test_what_is_violated_gets_a_closer_picture_where_the_boot_is_long() -> None:
+    timeline = key_put_back().timeline()
+    last = timeline.boots[-1]
+    late = tuple(replace(seen, look=replace(seen.look, at=GuestTime(500 * SECOND))) for seen in last.looks)
+    found = drawn(replace(timeline, boots=(*timeline.boots[:-1], replace(last, looks=late))), judge(timeline))
+    part = found.close_ups[4]
+    assert list(found.close_ups) == [4]
+    assert 0 < part.since < part.until < 60 * SECOND
+    assert any(bar.finding for bar in lane(part, BLUEZ).bars)
+    assert all(part.since <= bar.since <= bar.until <= part.until for one in part.lanes for bar in one.bars)
+    assert lane(part, "snapd").bars
+
+
+def test_a_short_boot_and_a_held_one_need_no_closer_picture(story: Strips) -> None:
+    assert story.close_ups == {}
+    assert drawn(fresh_revert().timeline()).close_ups == {}
