@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from harness.policy.builds import short
-from harness.report.starts import Start
+from harness.report.starts import UNKNOWN, Start
 from harness.report.strip import Edge, seconds
 from harness.report.writes import APPARMOR, SECCOMP, Makings, Write
 
@@ -57,7 +57,7 @@ def _unseen(start: Start, lane: str, digest: str, makers: tuple[str, ...]) -> Ed
     if not start.violated:
         return None
     author = "/".join(makers)
-    brief = f"{lane} {short(digest)} of {author or 'nobody known'}"
+    brief = f"{lane} {short(digest)} of {author or UNKNOWN}"
     says = f"{brief}, made when nobody looked"
     return Edge(lane, None, start.tag, start.at, says, brief, author)
 

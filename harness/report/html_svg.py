@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from harness.model.clock import SECOND, GuestTime
 from harness.report.html_symbols import symbol_id
 from harness.report.markup import Markup, element, empty, joined
+from harness.report.starts import UNKNOWN
 from harness.report.strip import Bar, Edge, Lane, Mark, Stretch, Strip, seconds
 
 _AXIS, _NAME, _SAYS, _TRACK, _GAP = 22, 17, 14, 18, 5
@@ -163,7 +164,7 @@ def _label(bar: Bar) -> str:
         case Stretch.WAITING:
             return "waiting"
         case Stretch.RUNNING:
-            return f"   {'VIOLATED: ' if bar.finding else ''}policy of {bar.author or 'nobody known'}"
+            return f"   {'VIOLATED: ' if bar.finding else ''}policy of {bar.author or UNKNOWN}"
 
 
 def _marks(row: _Row, placed: _Drawing) -> Markup:

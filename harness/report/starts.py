@@ -26,6 +26,7 @@ from harness.report.numbered import FROM_WORST, Numbered, lines_named, processes
 from harness.report.writes import APPARMOR, SECCOMP
 
 WITNESS = "witness.jsonl"
+UNKNOWN = "an unknown snapd"
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +195,8 @@ def telling(starts: Sequence[Start], most: int) -> tuple[Start, ...]:
 
 def describe(start: Start) -> tuple[tuple[str, str], tuple[str, str]]:
     """Who made what it runs under: each part's name, and what there is to say of it."""
-    seccomp = "/".join(start.seccomp) or "nobody known"
-    apparmor = "/".join(start.apparmor) or "nobody known"
+    seccomp = "/".join(start.seccomp) or UNKNOWN
+    apparmor = "/".join(start.apparmor) or UNKNOWN
     filters = f"seccomp {short(start.filters[0])} of {seccomp}" if start.filters else "no seccomp filter seen"
     profile = (
         f"AppArmor {short(start.profile)} of {apparmor}" if start.profile else "no AppArmor profile seen"

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from harness.report.layout import Page, columns
-from harness.report.starts import Start, telling
+from harness.report.starts import UNKNOWN, Start, telling
 from harness.report.strip import counted, seconds
 
 _SECOND, _TAG, _CLASS = 14, 38, 14
@@ -23,7 +23,7 @@ def story(starts: Sequence[Start], page: Page) -> Iterator[str]:
             (seconds(start.at), _SECOND),
             (start.tag, _TAG),
             (start.kind or "-", _CLASS),
-            (f"policy of {start.author or 'nobody known'}", 32),
+            (f"policy of {start.author or UNKNOWN}", 32),
         )
         yield "    " + columns(cells)
     if len(starts) > _MOST:

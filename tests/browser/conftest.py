@@ -13,8 +13,8 @@ from harness.judge import judge
 from harness.report.html import render
 from tests.browser.chromium import PROGRAM, Tab, tab
 from tests.unit.builders import fresh_revert, key_put_back
+from tests.unit.report.hostile import HOSTILE, crowded, said_by
 from tests.unit.report.story import judged, stale_start
-from tests.unit.report.test_hostile import HOSTILE, crowded, said_by
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 
 from harness.report.markup import shown
 from tests.browser.chromium import Tab
-from tests.unit.report.test_hostile import HOSTILE
+from tests.unit.report.hostile import HOSTILE
 
 pytestmark = pytest.mark.browser
 
@@ -87,6 +87,7 @@ def test_no_script_would_run(browser: Tab, pages: dict[str, Path]) -> None:
     browser.show(pages["story"], width=1280, scheme="light")
     browser.value("document.body.append(Object.assign(document.createElement('script'), {text: 'hit = 1'}))")
     assert browser.value("typeof hit") == "undefined"
+    browser.pipe.await_event("Log.entryAdded")
     assert any("Content Security Policy" in complaint for complaint in browser.complaints())
 
 
