@@ -12,7 +12,7 @@ from harness.model.event import MachineSaid, StepBegan, StepEnded
 from harness.model.occurrence import Lost
 from harness.model.timeline import BootRecord, Timeline
 from harness.report.host_clock import HostClock
-from harness.report.strip import Bar, Lane, Mark, Shape, Stretch
+from harness.report.strip import Bar, Lane, Mark, Shape, Stretch, seconds
 
 STEPS, WITNESS, MACHINE, CONSOLE = "steps", "looks and checks", "QEMU", "console"
 
@@ -78,7 +78,7 @@ def _lost(boot: BootRecord) -> Iterator[Mark]:
     for seen in boot.occurrences:
         if isinstance(seen.occurrence, Lost):
             lost = seen.occurrence
-            says = f"some {lost.source} since {lost.since / SECOND:.3f} s may be missing: {lost.why}"
+            says = f"some {lost.source} since {seconds(lost.since)} may be missing: {lost.why}"
             yield Mark(lost.at, Shape.UNKNOWN, says, f"witness.jsonl:{seen.line}")
 
 

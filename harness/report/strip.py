@@ -12,6 +12,8 @@ from enum import StrEnum
 
 from harness.model.clock import SECOND, GuestTime
 
+_MILLISECOND = SECOND // 1000
+
 
 class Shape(StrEnum):
     """What a mark stands for."""
@@ -119,5 +121,6 @@ def counted(number: int, thing: str) -> str:
 
 
 def seconds(time: int) -> str:
-    """A time for people: seconds to the millisecond."""
-    return f"{time / SECOND:.3f} s"
+    """A time for people, to the millisecond; whole numbers all through, because a guest may say any."""
+    whole, thousandths = divmod((abs(time) + _MILLISECOND // 2) // _MILLISECOND, 1000)
+    return f"{'-' if time < 0 else ''}{whole}.{thousandths:03d} s"

@@ -16,7 +16,7 @@ from harness.report.edges import edges
 from harness.report.host_clock import HostClock, clocks
 from harness.report.numbered import Numbered
 from harness.report.starts import Start, starts
-from harness.report.strip import Edge, Lane, Mark, Shape, Strip
+from harness.report.strip import Edge, Lane, Mark, Shape, Strip, seconds
 from harness.report.thin import thinned
 from harness.report.writes import LANES, Makings, Write, writes
 
@@ -24,8 +24,9 @@ from harness.report.writes import LANES, Makings, Write, writes
 _MOST_OF_ALL, _MOST_OF_LANE, _FEWEST_OF_LANE = 4000, 200, 10
 _MOST_EDGES = 100
 
-# How far a guest's clock may run ahead of the host's before it is not believed.
-_CLOCKS_APART = 10 * SECOND
+# How far a guest's clock may run ahead of the host's before it is not believed, and how long a boot may be
+# of which the host saw next to nothing.
+_CLOCKS_APART, _LONGEST = 10 * SECOND, 366 * 86_400 * SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,8 @@ def _whole(
     needed = {*timeline.plan.services, *(edge.lane for edge in found)}
     shown = [lane for lane in lanes if lane.marks or lane.bars or lane.name in needed]
     within = tuple(_within(lane, until) for lane in shown)
-    return Strip(boot.number, GuestTime(0), until, within, tuple(found), tuple(_notes(boot, clock, within)))
+    joined = tuple(_edge_within(edge, until) for edge in found)
+    return Strip(boot.number, GuestTime(0), until, within, joined, tuple(_notes(boot, clock, within)))
 
 
 def _until(
@@ -108,10 +110,11 @@ def _until(
     known += (seen.occurrence.at for seen in boot.occurrences)
     known += (start.until for start in started)
     known += (change.at for change in changes)
-    if clock is None or clock.ended - clock.began < SECOND:
-        return max(known)
-    most = 2 * (clock.ended - clock.began) + _CLOCKS_APART
-    return max(clock.guest(clock.ended), *(at for at in known if at <= most))
+    took = clock.ended - clock.began if clock else 0
+    most = 2 * took + _CLOCKS_APART if took >= SECOND else _LONGEST
+    if clock:
+        known.append(clock.guest(clock.ended))
+    return max(at for at in known if at <= most)
 
 
 def _policy(changes: Sequence[Write]) -> Iterator[Lane]:
@@ -133,6 +136,11 @@ def _within(lane: Lane, until: GuestTime) -> Lane:
         replace(bar, since=_clamped(bar.since, until), until=_clamped(bar.until, until)) for bar in lane.bars
     )
     return replace(lane, marks=tuple(marks), bars=tuple(bars))
+
+
+def _edge_within(edge: Edge, until: GuestTime) -> Edge:
+    since = None if edge.since is None else _clamped(edge.since, until)
+    return replace(edge, since=since, until=_clamped(edge.until, until))
 
 
 def _clamped(at: GuestTime, until: GuestTime) -> GuestTime:
@@ -169,7 +177,7 @@ def _watched(boot: BootRecord) -> Iterator[str]:
         if isinstance(seen.occurrence, Watching):
             since.setdefault(str(seen.occurrence.source), seen.occurrence.since)
     whole = ", ".join(source for source, at in since.items() if at <= 0)
-    late = ", ".join(f"{source} from {at / SECOND:.1f} s" for source, at in since.items() if at > 0)
+    late = ", ".join(f"{source} from {seconds(at)}" for source, at in since.items() if at > 0)
     if whole:
         yield f"Watched from the kernel's start: {whole}."
     if late:

@@ -19,10 +19,13 @@ from harness.model.occurrence import (
     Source,
     Started,
     UnitChanged,
+    Watching,
 )
 from harness.model.timeline import ConsoleLine, SeenOccurrence, Timeline
 from harness.model.verdict import Evidence, Finding, Outcome, Verdict
 from tests.unit.builders import BLUEZ, OLD, Guest, fresh_revert, unit
+
+MAD_PID = 77_777
 
 HOSTILE = (
     "</script><img src=x onerror=alert(1)>",
@@ -109,3 +112,20 @@ def _round(number: int) -> tuple[object, ...]:
         Started(at=at, read_at=at, tag=BLUEZ, pid=number, exe="/snap/bluez/x1/bluetoothd"),
         UnitChanged(at=at, unit=failed),
     )
+
+
+def lying(mad: int) -> Timeline:
+    """A boot in which everything happened at one impossible time."""
+    timeline = crowded(30)
+    last, at = timeline.boots[-1], GuestTime(mad)
+    mount = PolicyKind.MOUNT
+    lies = (
+        Watching(at=at, source=Source.EXECS, since=at),
+        Lost(at=at, source=Source.EXECS, since=at, why="because"),
+        Executed(at=at, pid=1, exe="/usr/lib/snapd/snapd"),
+        FileChanged(at=at, change=FileChange.WRITTEN, path="/x", pid=1, kind=mount),
+        Started(at=at, read_at=at, tag=BLUEZ, pid=MAD_PID, exe="/x"),
+        UnitChanged(at=at, unit=unit(f"{BLUEZ}.service", "failed", "failed", restarts=mad)),
+    )
+    seen = (*last.occurrences, *(SeenOccurrence(n, one) for n, one in enumerate(lies, start=1)))
+    return replace(timeline, boots=(*timeline.boots[:-1], replace(last, occurrences=seen)))

@@ -13,16 +13,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from harness.judge import judge
-from harness.model.clock import GuestTime
-from harness.model.occurrence import (
-    Executed,
-)
-from harness.model.timeline import SeenOccurrence
+from harness.model.clock import SECOND
 from harness.model.verdict import Finding, Outcome
-from harness.report import data, html
+from harness.report import data, html, text
 from harness.report.markup import LONGEST_TEXT, element, shown
 from tests.unit.builders import BLUEZ, POLICY
-from tests.unit.report.hostile import HOSTILE, crowded, said_by
+from tests.unit.report.hostile import HOSTILE, MAD_PID, crowded, lying, said_by
 from tests.unit.report.reader import read, structure
 
 PLAIN = structure(html.render(*said_by("x")))
@@ -103,11 +99,13 @@ def test_what_a_finding_is_about_is_never_left_out() -> None:
     assert read(page).one("b4").of_class("guilty")
 
 
-def test_a_clock_that_lies_does_not_stretch_the_strip() -> None:
-    timeline = crowded(30)
-    last = timeline.boots[-1]
-    never = GuestTime(10**30)
-    mad = SeenOccurrence(1, Executed(at=never, pid=1, exe="/usr/lib/snapd/snapd"))
-    early = SeenOccurrence(2, Executed(at=GuestTime(-(10**30)), pid=1, exe="/usr/lib/snapd/snapd"))
-    boots = (*timeline.boots[:-1], replace(last, occurrences=(early, *last.occurrences, mad)))
-    html.render(replace(timeline, boots=boots), judge(timeline))
+@pytest.mark.parametrize("mad", [10**20, 10**400, -(10**400)], ids=["long", "endless", "before"])
+def test_a_clock_that_lies_does_not_stretch_the_strip(mad: int) -> None:
+    timeline = lying(mad)
+    verdict = judge(crowded(30))
+    wrong = Finding(POLICY, Outcome.VIOLATED, "stale", BLUEZ, 4, f"process {MAD_PID} executed")
+    verdict = replace(verdict, findings=(wrong,))
+    assert read(html.render(timeline, verdict)).one("b4").of_class("guilty")
+    assert BLUEZ in text.render(timeline, verdict, colour=False)
+    until = json.loads(data.render(timeline, verdict))["boots"][-1]["until"]
+    assert until <= 366 * 86_400 * SECOND
