@@ -10,6 +10,7 @@ import json
 import os
 import select
 import time
+from collections.abc import Callable
 from typing import Any
 
 from .bus import Bus
@@ -17,7 +18,9 @@ from .calm import await_calm
 from .files import FileReader
 from .look import Looker, boot_id, guest_time
 from .marker import Marker
+from .tracewatch import TraceWatch
 from .units import Units
+from .watch import Slot, Source, Watch
 
 JSON = dict[str, Any]
 
@@ -65,11 +68,13 @@ class Port:
 class Agent:
     """Says what it sees until the machine stops."""
 
-    def __init__(self, port: Port, marker: Marker) -> None:
+    def __init__(self, port: Port, marker: Marker, slots: list[Slot]) -> None:
         self._port = port
         self._marker = marker
-        self._units = Units(Bus())
-        self._looker = Looker(self._units, FileReader())
+        self._bus = Bus()
+        self._units = Units(self._bus)
+        self._looker = Looker(self._units, FileReader(), self._glance)
+        self._watch = Watch(port.say, slots)
         self._is_ready = False
 
     def hello(self) -> None:
@@ -89,25 +94,33 @@ class Agent:
     def live(self) -> None:
         """Serve for good."""
         while True:
-            if self._wait(None):
+            if self._wait([self._port.descriptor], None):
                 for line in self._port.lines():
                     self._answer(line)
 
-    def _wait(self, seconds: float | None) -> bool:
-        """Wait for a request or the time's end; says `ready` as soon as it can."""
-        watched = [self._port.descriptor] + ([] if self._is_ready else [self._marker.descriptor])
+    def _wait(self, requests: list[int], seconds: float | None) -> bool:
+        """Wait for a request or the time's end, or less; tells of all else that happens meanwhile."""
+        self._watch.open()
         if not self._is_ready and self._marker.seen():
             self._is_ready = True
             self._port.say({"type": "ready", "boot_id": boot_id(), "at": guest_time()})
-        readable, _, _ = select.select(watched, [], [], seconds)
-        return self._port.descriptor in readable
+        marker = [] if self._is_ready else [self._marker.descriptor]
+        watched = self._watch.descriptors
+        times = [time for time in (seconds, self._watch.patience) if time is not None]
+        readable, _, _ = select.select([*requests, *marker, *watched], [], [], min(times, default=None))
+        if set(readable) & set(watched):
+            self._watch.read()
+        return bool(set(readable) & set(requests))
 
     def _pause(self, seconds: float) -> None:
-        """Wait, still saying `ready`; requests stay in the port."""
-        if self._wait(0):
-            time.sleep(seconds)
-        else:
-            self._wait(seconds)
+        """Let time pass; requests stay in the port."""
+        ends = time.monotonic() + seconds
+        while (left := ends - time.monotonic()) > 0:
+            self._wait([], left)
+
+    def _glance(self) -> None:
+        """Tell of what has happened, without waiting."""
+        self._wait([], 0)
 
     def _answer(self, line: bytes) -> None:
         request = 0
@@ -118,6 +131,8 @@ class Agent:
             self._port.say({"type": "looked", "request": request, "look": look})
         except Exception as error:  # whatever it is, the host must hear of it
             self._port.say(_trouble(request, f"{type(error).__name__}: {error}"))
+        finally:
+            self._bus.close()  # while it is open, PID 1 sends every signal there too
 
     def _calm_look(self, reason: str, settle: float) -> JSON:
         """A look at a calm guest. A service that fails again and again can start between calm and look."""
@@ -152,9 +167,15 @@ def find_port(name: str = PORT) -> str:
 def main() -> None:
     """Run as the witness of this guest."""
     port = Port(os.open(find_port(), os.O_RDWR | os.O_CLOEXEC))
-    agent = Agent(port, Marker(SSH_MARKER))
+    agent = Agent(port, Marker(SSH_MARKER), [Slot(name, opener) for name, opener in SOURCES])
     agent.hello()
     agent.live()
+
+
+# The most urgent first: a process that has just become a service may soon end.
+SOURCES: tuple[tuple[str, Callable[[], Source | None]], ...] = (
+    ("the kernel's trace", lambda: TraceWatch(guest_time)),
+)
 
 
 def _trouble(request: int, message: str) -> JSON:
