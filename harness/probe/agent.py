@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from .audit import open_profile_watch
 from .bus import Bus
 from .calm import await_calm
 from .files import FileReader
@@ -175,6 +176,7 @@ def main() -> None:
 # The most urgent first: a process that has just become a service may soon end.
 SOURCES: tuple[tuple[str, Callable[[], Source | None]], ...] = (
     ("the kernel's trace", lambda: TraceWatch(guest_time)),
+    ("AppArmor's records", lambda: open_profile_watch(guest_time)),
 )
 
 
