@@ -10,18 +10,18 @@ import json
 import os
 import select
 import time
-from collections.abc import Callable
 from typing import Any
 
 from .audit import open_profile_watch
 from .bus import Bus
 from .calm import await_calm
 from .files import FileReader
+from .filewatch import FileWatch
 from .look import Looker, boot_id, guest_time
 from .marker import Marker
 from .tracewatch import TraceWatch
 from .units import Units
-from .watch import Slot, Source, Watch
+from .watch import Slot, Watch
 
 JSON = dict[str, Any]
 
@@ -72,8 +72,7 @@ class Agent:
     def __init__(self, port: Port, marker: Marker, slots: list[Slot]) -> None:
         self._port = port
         self._marker = marker
-        self._bus = Bus()
-        self._units = Units(self._bus)
+        self._units = Units(Bus())
         self._looker = Looker(self._units, FileReader(), self._glance)
         self._watch = Watch(port.say, slots)
         self._is_ready = False
@@ -109,8 +108,7 @@ class Agent:
         watched = self._watch.descriptors
         times = [time for time in (seconds, self._watch.patience) if time is not None]
         readable, _, _ = select.select([*requests, *marker, *watched], [], [], min(times, default=None))
-        if set(readable) & set(watched):
-            self._watch.read()
+        self._watch.read(set(readable) & set(watched))
         return bool(set(readable) & set(requests))
 
     def _pause(self, seconds: float) -> None:
@@ -132,8 +130,6 @@ class Agent:
             self._port.say({"type": "looked", "request": request, "look": look})
         except Exception as error:  # whatever it is, the host must hear of it
             self._port.say(_trouble(request, f"{type(error).__name__}: {error}"))
-        finally:
-            self._bus.close()  # while it is open, PID 1 sends every signal there too
 
     def _calm_look(self, reason: str, settle: float) -> JSON:
         """A look at a calm guest. A service that fails again and again can start between calm and look."""
@@ -168,16 +164,21 @@ def find_port(name: str = PORT) -> str:
 def main() -> None:
     """Run as the witness of this guest."""
     port = Port(os.open(find_port(), os.O_RDWR | os.O_CLOEXEC))
-    agent = Agent(port, Marker(SSH_MARKER), [Slot(name, opener) for name, opener in SOURCES])
+    agent = Agent(port, Marker(SSH_MARKER), slots())
     agent.hello()
     agent.live()
 
 
-# The most urgent first: a process that has just become a service may soon end.
-SOURCES: tuple[tuple[str, Callable[[], Source | None]], ...] = (
-    ("the kernel's trace", lambda: TraceWatch(guest_time)),
-    ("AppArmor's records", lambda: open_profile_watch(guest_time)),
-)
+def slots() -> list[Slot]:
+    """All sources, the most urgent first: a process that has just become a service may soon end.
+
+    Most of what fanotify tells is thrown away, and waking up for it costs milliseconds.
+    """
+    return [
+        Slot("the kernel's trace", lambda: TraceWatch(guest_time)),
+        Slot("AppArmor's records", lambda: open_profile_watch(guest_time)),
+        Slot("files", lambda: FileWatch(guest_time), rest=0.2),
+    ]
 
 
 def _trouble(request: int, message: str) -> JSON:

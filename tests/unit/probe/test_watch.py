@@ -6,11 +6,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
+
 from harness.model import codec
 from harness.model.occurrence import Executed, Lost, Source, Watching
 from harness.model.wire import Occurred, Said, Trouble
 from harness.probe.watch import MOST_IN_A_LINE, RETRY_SECONDS, Slot, Watch
 
+FD = 5
 EXECUTED = {"type": "executed", "at": 1, "pid": 1, "exe": "/x"}
 
 
@@ -18,7 +21,7 @@ class FakeSource:
     """Gives a list at each reading, or ends at an error."""
 
     def __init__(self, *readings: list[dict[str, Any]] | OSError) -> None:
-        self.descriptors = [5]
+        self.descriptors = [FD]
         self.is_closed = False
         self._readings = list(readings)
 
@@ -62,14 +65,14 @@ def test_a_source_says_since_when_it_watches() -> None:
         (Watching, Source.EXECS, 0),
         (Watching, Source.STARTS, 7),
     ]
-    assert (watch.descriptors, watch.patience) == ([5], None)
+    assert (watch.descriptors, watch.patience) == ([FD], None)
 
 
 def test_what_happened_is_told_in_numbered_lines_of_some_length() -> None:
     source = FakeSource([EXECUTED] * (MOST_IN_A_LINE + 1))
     watch, listener = watching(Slot("x", lambda: source))
-    watch.read()
-    watch.read()
+    watch.read({FD})
+    watch.read({FD})
     lines = listener.occurred()
     assert [line.number for line in lines] == [1, 2, 3]
     assert [len(line.occurrences) for line in lines] == [2, MOST_IN_A_LINE, 1]
@@ -80,9 +83,24 @@ def test_the_most_urgent_source_is_read_between_the_others() -> None:
     slots = [Slot("a", lambda: urgent)]
     slots += [Slot("b", lambda n=n: FakeSource([{**EXECUTED, "pid": n}])) for n in (1, 2)]  # type: ignore[misc]
     watch, listener = watching(*slots)
-    watch.read()
+    watch.read({FD})
     told = [o.pid for o in listener.occurred()[-1].occurrences if isinstance(o, Executed)]
     assert told == [100, 1, 101, 2, 102]
+
+
+def test_a_source_that_is_not_ready_is_not_read() -> None:
+    watch, listener = watching(Slot("x", lambda: FakeSource([EXECUTED])))
+    watch.read({FD + 1})
+    assert len(listener.occurred()) == 1
+
+
+def test_a_source_may_rest_after_a_reading() -> None:
+    watch, _ = watching(Slot("x", FakeSource, rest=3600))
+    assert watch.descriptors == [FD]
+    watch.read({FD})
+    assert watch.descriptors == []
+    assert watch.patience is not None
+    assert 3000 < watch.patience <= 3600
 
 
 def test_a_source_that_is_not_there_yet_is_tried_again() -> None:
@@ -104,17 +122,30 @@ def test_a_source_that_cannot_be_is_trouble_once() -> None:
     assert watch.patience is None
 
 
-def test_a_source_that_ends_has_lost_something_and_is_opened_anew() -> None:
+def test_a_source_that_ends_has_lost_something_when_it_is_opened_anew() -> None:
     ended = FakeSource(OSError(104, "Connection reset"))
-    found = [ended, FakeSource()]
+    found: list[FakeSource | None] = [ended, None, FakeSource()]
     watch, listener = watching(Slot("x", lambda: found.pop(0)))
-    watch.read()
-    lost = listener.occurred()[-1].occurrences
-    assert [(type(o), o.source) for o in lost if isinstance(o, Lost)] == [
+    watch.read({FD})
+    assert (ended.is_closed, watch.patience) == (True, RETRY_SECONDS)
+    watch.open()
+    assert len(listener.occurred()) == 1
+    watch.open()
+    told = listener.occurred()[-1].occurrences
+    assert [(type(o), o.source) for o in told if isinstance(o, Lost | Watching)] == [
         (Lost, Source.EXECS),
         (Lost, Source.STARTS),
+        (Watching, Source.EXECS),
+        (Watching, Source.STARTS),
     ]
-    assert ended.is_closed
-    assert watch.patience == RETRY_SECONDS
+
+
+def test_a_source_that_does_not_come_back_has_lost_something_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.probe.watch.GRACE", 0)
+    found: list[FakeSource | None] = [FakeSource(OSError(104, "Connection reset")), None, None]
+    watch, listener = watching(Slot("x", lambda: found.pop(0)))
+    watch.read({FD})
     watch.open()
-    assert isinstance(listener.occurred()[-1].occurrences[0], Watching)
+    watch.open()
+    assert [type(o) for o in listener.occurred()[-1].occurrences] == [Lost, Lost]
+    assert len(listener.occurred()) == 2
