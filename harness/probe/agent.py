@@ -19,6 +19,7 @@ from .files import FileReader
 from .filewatch import FileWatch
 from .look import Looker, boot_id, guest_time
 from .marker import Marker
+from .signals import UnitOpener
 from .tracewatch import TraceWatch
 from .units import Units
 from .watch import Slot, Watch
@@ -72,7 +73,8 @@ class Agent:
     def __init__(self, port: Port, marker: Marker, slots: list[Slot]) -> None:
         self._port = port
         self._marker = marker
-        self._units = Units(Bus())
+        self._bus = Bus()
+        self._units = Units(self._bus)
         self._looker = Looker(self._units, FileReader(), self._glance)
         self._watch = Watch(port.say, slots)
         self._is_ready = False
@@ -130,6 +132,8 @@ class Agent:
             self._port.say({"type": "looked", "request": request, "look": look})
         except Exception as error:  # whatever it is, the host must hear of it
             self._port.say(_trouble(request, f"{type(error).__name__}: {error}"))
+        finally:
+            self._bus.close()  # while it is open, PID 1 sends every signal there too
 
     def _calm_look(self, reason: str, settle: float) -> JSON:
         """A look at a calm guest. A service that fails again and again can start between calm and look."""
@@ -172,11 +176,12 @@ def main() -> None:
 def slots() -> list[Slot]:
     """All sources, the most urgent first: a process that has just become a service may soon end.
 
-    Most of what fanotify tells is thrown away, and waking up for it costs milliseconds.
+    Most of what systemd and fanotify tell is thrown away, and waking up for it costs milliseconds.
     """
     return [
         Slot("the kernel's trace", lambda: TraceWatch(guest_time)),
         Slot("AppArmor's records", lambda: open_profile_watch(guest_time)),
+        Slot("systemd's signals", UnitOpener(guest_time), rest=0.1),
         Slot("files", lambda: FileWatch(guest_time), rest=0.2),
     ]
 

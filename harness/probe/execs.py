@@ -20,6 +20,8 @@ CONFINE, EXEC = "snap-confine", "snap-exec"
 TOOLS = ("snap-update-ns", "snap-discard-ns", "snap-seccomp", "snap-failure", "snapd-apparmor")
 SNAPD_PROGRAMS = frozenset(("snapd", "snap", CONFINE, EXEC, *TOOLS, "apparmor_parser"))
 SNAPS = "/snap/"
+# `snap run --command=stop NAME.APP` and the like run in the service's unit too (wrappers/services.go).
+OTHER_COMMAND = "--command="
 # What fexecve(3) gives to the kernel: snap-confine executes snap-update-ns so.
 BY_DESCRIPTOR = "/dev/fd/"
 
@@ -31,9 +33,12 @@ class Launch:
         self.tag = ""
         self.unit = ""
         self.is_last_step = False
+        self.is_other_command = False
 
     def service(self) -> str | None:
         """The tag of the service that it becomes (empty: not known), or None when it becomes none."""
+        if self.is_other_command:
+            return None
         if self.unit:
             is_service = self.unit.startswith("snap.") and self.unit.endswith(".service")
             return self.unit.removesuffix(".service") if is_service else None
@@ -140,6 +145,7 @@ class Execs:
         if launch:
             launch.unit = unit or launch.unit
             launch.tag = next((word for word in argv[1:] if word.startswith("snap.")), launch.tag)
+            launch.is_other_command |= any(word.startswith(OTHER_COMMAND) for word in argv[1:])
 
     def _build_id(self, event: Executed, is_there: bool) -> str:
         """Of the running program, else of the file, where its path means the same here as for the process."""

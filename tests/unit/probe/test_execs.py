@@ -96,6 +96,13 @@ def test_hooks_and_commands_are_no_services(proc: Proc, unit: str) -> None:
     assert {type(one) for one in told(execs(proc), *chain(*CHAIN))} == {ExecutedTold}
 
 
+def test_a_services_command_to_stop_is_no_start(proc: Proc) -> None:
+    understood = execs(proc)
+    proc.shows(PID, CHAIN[0], CHAIN[0], "run", "--command=stop", "bluez.bluez")
+    told(understood, Executed(1, PID, CHAIN[0]))
+    assert {type(one) for one in told(understood, *chain(*CHAIN[1:]))} == {ExecutedTold}
+
+
 def test_what_a_service_executes_later_is_told_and_is_no_start(proc: Proc) -> None:
     understood = execs(proc)
     told(understood, *chain(*CHAIN))
