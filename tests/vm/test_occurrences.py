@@ -31,9 +31,10 @@ SNAP_EXEC = "/run/fake/snap-exec"
 POLICY = "/var/lib/snapd/seccomp/bpf"
 STEPS = f"""
 set -e
+systemctl start snapd.service
 mkdir -p /run/fake {POLICY}
 cp /bin/sh {SNAP_EXEC}
-echo 'profile {TAG} {{ file, }}' | apparmor_parser --replace
+echo 'profile {TAG} {{ file, signal, }}' | apparmor_parser --replace
 printf program >{POLICY}/{TAG}.bin.XyZ~
 mv {POLICY}/{TAG}.bin.XyZ~ {POLICY}/{TAG}.bin
 systemd-run --quiet --unit={TAG}.service -p AppArmorProfile={TAG} {SNAP_EXEC} -c 'exec /usr/bin/sleep 600'
