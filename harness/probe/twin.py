@@ -11,13 +11,14 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from . import processes
 from .units import is_launcher
 
 JSON = dict[str, Any]
+Pause = Callable[[float], None]
 
 SECONDS = 30.0
 PAUSE = 0.05
@@ -25,16 +26,18 @@ LONGEST_WORDS = 2000
 WAIT_FOR_A_LINE = "read -r line"
 
 
-def read_twins(tags: Iterable[str]) -> list[JSON]:
-    """A twin of each service, one after the other, as `twin-seen` (WIRE.md)."""
-    return [read_twin(tag, ["snap", "run", "--shell", tag.removeprefix("snap."), "-c"]) for tag in tags]
+def read_twins(tags: Iterable[str], pause: Pause = time.sleep) -> list[JSON]:
+    """A twin of each service, one after the other, as `twin-seen` (WIRE.md); `pause` is how to wait."""
+    return [
+        read_twin(tag, ["snap", "run", "--shell", tag.removeprefix("snap."), "-c"], pause) for tag in tags
+    ]
 
 
-def read_twin(tag: str, launcher: list[str]) -> JSON:
+def read_twin(tag: str, launcher: list[str], pause: Pause = time.sleep) -> JSON:
     """Start one, read its confinement and let it end; nothing raises."""
     try:
         with _started(launcher) as process:
-            return {"tag": tag, **_read(process)}
+            return {"tag": tag, **_read(process, pause)}
     except OSError as error:
         return {"tag": tag, "process": None, "problem": f"cannot start a twin: {error.strerror}"}
 
@@ -54,7 +57,7 @@ def _started(launcher: list[str]) -> Iterator[subprocess.Popen[bytes]]:
             process.kill()
 
 
-def _read(process: subprocess.Popen[bytes]) -> JSON:
+def _read(process: subprocess.Popen[bytes], pause: Pause) -> JSON:
     ends = time.monotonic() + SECONDS
     while time.monotonic() < ends:
         if process.poll() is not None:
@@ -66,7 +69,7 @@ def _read(process: subprocess.Popen[bytes]) -> JSON:
         if exe and not is_launcher(exe):
             seen = processes.read_process(process.pid, process.pid)
             return {"process": {"type": "process-seen", **seen} if seen else None, "problem": ""}
-        time.sleep(PAUSE)
+        pause(PAUSE)
     return {"process": None, "problem": f"the twin was still in {processes.exe_of(process.pid)}"}
 
 
