@@ -5,7 +5,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
+
+import pytest
 
 from harness.model import codec
 from harness.model.observation import TwinSeen
@@ -22,16 +25,19 @@ def test_a_twin_is_read_and_ends() -> None:
     assert not Path(f"/proc/{seen.process.pid}").exists()
 
 
-def test_a_twin_is_read_only_when_it_is_past_the_launcher(tmp_path: Path) -> None:
-    """`snap` here is a shell by that name, which executes another after a line of the test's."""
-    launcher = tmp_path / "snap"
-    launcher.symlink_to("/bin/bash")
-    seen = read_twin(TAG, [os.fspath(launcher), "-c", 'exec bash -c "$0"'])
+@pytest.fixture
+def snap(tmp_path: Path) -> str:
+    """A shell whose executable is called as the client is."""
+    return os.fspath(shutil.copy("/bin/bash", tmp_path / "snap"))
+
+
+def test_a_twin_is_read_only_when_it_is_past_the_launcher(snap: str) -> None:
+    seen = read_twin(TAG, [snap, "-c", 'exec bash -c "$0"'])
     assert seen["process"]["exe"].endswith("bash")
 
 
-def test_a_launcher_that_gives_up_is_told_in_its_own_words() -> None:
-    seen = read_twin(TAG, ["bash", "-c", "echo cannot change profile >&2; exit 1"])
+def test_a_launcher_that_gives_up_is_told_in_its_own_words(snap: str) -> None:
+    seen = read_twin(TAG, [snap, "-c", "echo cannot change profile >&2; exit 1"])
     assert seen == {
         "tag": TAG,
         "process": None,
