@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +21,8 @@ from harness.model.verdict import (
     Verdict,
     worst,
 )
+from harness.policy.contradiction import contradictions
+from harness.policy.knowledge import Knowledge
 from harness.record import read_timeline
 from harness.registry import JUDGES
 
@@ -47,7 +51,8 @@ def judge_directory(path: Path) -> Verdict:
 
     Raises RecordUnusable when the record cannot be read and HostLacks when the verdict cannot be written.
     """
-    verdict = judge(read_timeline(path))
+    with _collector_off():
+        verdict = judge(read_timeline(path))
     unfinished = path / f"{VERDICT}.new"
     try:
         unfinished.write_text(codec.dumps(verdict) + "\n", encoding="ascii")
@@ -55,6 +60,18 @@ def judge_directory(path: Path) -> Verdict:
     except OSError as error:
         raise HostLacks(f"cannot write {VERDICT}: {error.strerror}") from error
     return verdict
+
+
+@contextlib.contextmanager
+def _collector_off() -> Iterator[None]:
+    """A record becomes millions of values without a cycle, which Python's collector would keep searching."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _order(finding: Finding) -> tuple[int, str, str, str, str, str]:
@@ -83,6 +100,8 @@ def _of_record(timeline: Timeline) -> Iterator[Finding]:
     for gap in timeline.gaps:
         yield _unproven(RECORD, "gap", "record", gap)
     yield from _of_looks(timeline)
+    for one in contradictions(Knowledge.of(timeline)):
+        yield Finding(RECORD, Outcome.UNPROVEN, one.kind, one.name, one.boot, one.says, evidence=one.evidence)
     planned = sum(isinstance(step.action, Boot | RebootGuest) for step in timeline.plan.steps)
     for boot in timeline.boots[planned:]:
         summary = f"boot {boot.number} was not planned ({boot.cause}): the guest rebooted by itself"

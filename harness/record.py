@@ -172,6 +172,17 @@ def _read_plan(path: Path) -> Plan:
     return plan
 
 
+def _lines_of(path: Path, gaps: list[str]) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file that may be too large to be held, or absent."""
+    try:
+        with path.open("rb") as stream:
+            yield from ((number, line) for number, line in enumerate(stream, start=1) if line.strip())
+    except FileNotFoundError:
+        gaps.append(f"{path.name} is missing")
+    except OSError as error:
+        raise RecordUnusable(f"cannot read the record: {path.name}: {error.strerror}") from error
+
+
 def _lines(data: bytes) -> Iterator[tuple[int, bytes]]:
     return ((number, line) for number, line in enumerate(data.split(b"\n"), start=1) if line.strip())
 
@@ -220,19 +231,20 @@ def _check_events(plan: Plan, events: tuple[Recorded, ...], gaps: list[str]) -> 
 
 @dataclass(slots=True)
 class _Witnessed:
-    """Looks by boot and the number that the guest gave them, occurrences and their lines' numbers by boot."""
+    """Looks by boot and the number that the guest gave them, occurrences and their lines' numbers by boot.
+
+    `counted` is how many such lines the guest said it had sent, by boot.
+    """
 
     looks: dict[tuple[int, int], tuple[int, Look]] = field(default_factory=dict)
     occurrences: dict[int, list[SeenOccurrence]] = field(default_factory=dict)
     numbers: dict[int, list[int]] = field(default_factory=dict)
+    counted: dict[int, int] = field(default_factory=dict)
 
 
 def _read_witness(path: Path, gaps: list[str]) -> _Witnessed:
-    data = _read(path)
-    if data is None:
-        gaps.append(f"{WITNESS} is missing")
     witnessed = _Witnessed()
-    for number, line in _lines(data or b""):
+    for number, line in _lines_of(path, gaps):
         try:
             heard: Heard = codec.loads(Heard, line)
             said: Said = codec.loads(Said, heard.said)
@@ -240,22 +252,24 @@ def _read_witness(path: Path, gaps: list[str]) -> _Witnessed:
             gaps.append(f"{WITNESS}:{number} cannot be read: {error}")
             continue
         _note(said, heard.boot, number, witnessed, gaps)
-    for boot, numbers in witnessed.numbers.items():
-        if numbers != list(range(1, len(numbers) + 1)):
+    for boot in sorted(witnessed.numbers.keys() | witnessed.counted.keys()):
+        numbers = witnessed.numbers.get(boot, [])
+        if numbers != list(range(1, len(numbers) + 1)) or len(numbers) < witnessed.counted.get(boot, 0):
             gaps.append(f"{WITNESS} lacks some of what happened in boot {boot}: a line is missing")
     return witnessed
 
 
 def _note(said: Said, boot: int, line: int, witnessed: _Witnessed, gaps: list[str]) -> None:
     match said:
-        case Looked(look=look):
+        case Looked(look=look, occurred=occurred):
+            witnessed.counted[boot] = max(witnessed.counted.get(boot, 0), occurred)
             if (boot, look.number) in witnessed.looks:
                 gaps.append(f"{WITNESS}:{line} repeats look {look.number} of boot {boot}")
             witnessed.looks.setdefault((boot, look.number), (line, look))
         case Occurred(number=number, occurrences=occurrences):
             witnessed.numbers.setdefault(boot, []).append(number)
             seen = witnessed.occurrences.setdefault(boot, [])
-            seen += (SeenOccurrence(line, occurrence) for occurrence in occurrences)
+            seen += [SeenOccurrence(line, occurrence) for occurrence in occurrences]
         case _:
             pass
 
@@ -266,8 +280,11 @@ def _boots(
     begun = [e.event for e in events if isinstance(e.event, BootBegan)]
     _check_boots(events, begun, console, gaps)
     ends = [*(began.console_offset for began in begun[1:]), len(console)]
+    by_boot: dict[object, list[Recorded]] = {}
+    for recorded in events:
+        by_boot.setdefault(getattr(recorded.event, "boot", None), []).append(recorded)
     for began, end in zip(begun, ends, strict=False):
-        of_boot = [e for e in events if getattr(e.event, "boot", None) == began.boot]
+        of_boot = by_boot[began.boot]
         yield BootRecord(
             number=began.boot,
             boot_id=next((e.event.boot_id for e in of_boot if isinstance(e.event, BootReady)), ""),

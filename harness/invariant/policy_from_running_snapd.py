@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-only
-"""At each boot's end, every snap service runs under policy made by the snapd that runs."""
+"""Every snap service starts under policy made by the snapd that runs, and has it at each boot's end."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from harness.invariant.dead_service import judge_dead
 from harness.invariant.ends import End, absent_snaps, ends_of, unseen_end, witness
+from harness.invariant.every_start import judge_starts
 from harness.model.observation import ServiceSeen, SnapdSeen
 from harness.model.timeline import SeenLook, Timeline
 from harness.model.verdict import Evidence, Finding, Outcome
@@ -46,10 +47,16 @@ class _Scene:
 
 
 def judge(timeline: Timeline, parameters: Mapping[str, tuple[str, ...]]) -> tuple[Finding, ...]:
-    """Judge the services in `services` (all of the plan's when empty) at each planned boot end."""
+    """Judge the services in `services` (all of the plan's when empty): every start, and every boot's end.
+
+    `strict` may be `ordering`: a start that nothing would have held back is VIOLATED then.
+    """
     tags = parameters.get("services") or timeline.plan.services
+    strict = "ordering" in parameters.get("strict", ())
     known = Knowledge.of(timeline)
     findings: list[Finding] = []
+    for boot in timeline.boots:
+        findings += judge_starts(NAME, boot, tags, known, strict=strict)
     for end in ends_of(timeline):
         findings += _judge_end(timeline, end, tags, known)
     return tuple(findings)
@@ -109,6 +116,7 @@ def _finding(scene: _Scene, tag: str, group: list[Confinement]) -> Finding:
         summary=f"{tag} ({_who(group)}) {_summary(scene, first)}",
         author=_author(scene, first),
         evidence=tuple(dict.fromkeys(_evidence(scene, tag, group))),
+        known_by=tuple(sorted({way for part in first.parts for way in part.known_by})),
     )
 
 

@@ -15,3 +15,9 @@ WallTime = NewType("WallTime", int)
 """Nanoseconds since 1970 on the guest's real-time clock, as file systems stamp files with."""
 
 SECOND = 1_000_000_000
+
+
+def seconds(time: GuestTime) -> str:
+    """A guest's time for people, to a hundredth; whole numbers all through, because a guest may say any."""
+    hundredths = (time * 100 + SECOND // 2) // SECOND
+    return f"{hundredths // 100}.{hundredths % 100:02d} s"

@@ -12,9 +12,10 @@ import dataclasses
 import functools
 import json
 import re
+import sys
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any, cast
 
@@ -53,7 +54,10 @@ def dumps(value: object) -> str:
 
 def decode(kind: Any, data: JSON, path: str = "$") -> Any:
     """Make a `kind` (a dataclass, or a union of them) of JSON data; raises Undecodable."""
-    return _decode(kind, data, path)
+    try:
+        return _decoder(kind)(data)
+    except _Misfit as misfit:
+        raise Undecodable(f"{path}{misfit.place}: {misfit.what}") from None
 
 
 def loads(kind: Any, text: str | bytes) -> Any:
@@ -65,96 +69,219 @@ def loads(kind: Any, text: str | bytes) -> Any:
     return decode(kind, data)
 
 
-def _decode(kind: Any, data: JSON, path: str) -> object:
-    kind = getattr(kind, "__supertype__", kind)
-    origin = typing.get_origin(kind)
-    if origin in (typing.Union, types.UnionType):
-        return _decode_union(typing.get_args(kind), data, path)
-    if origin is tuple:
-        return _decode_items(typing.get_args(kind), data, path)
-    if origin is not None and issubclass(origin, Mapping):
-        return _decode_mapping(typing.get_args(kind)[1], data, path)
-    if dataclasses.is_dataclass(kind):
-        return _decode_dataclass(cast("type", kind), data, path)
-    if isinstance(kind, type) and issubclass(kind, StrEnum):
-        return _decode_enum(kind, data, path)
-    return _decode_plain(kind, data, path)
+class _Misfit(Exception):
+    """Data does not fit; `place` is the path to it below whoever catches this."""
+
+    def __init__(self, what: str, place: str = "") -> None:
+        super().__init__()
+        self.what = what
+        self.place = place
+
+    def below(self, step: str) -> _Misfit:
+        """The same, told by whoever holds the place one step up."""
+        return _Misfit(self.what, f"{step}{self.place}")
 
 
-def _decode_plain(kind: Any, data: JSON, path: str) -> object:
-    if kind is float and isinstance(data, int) and not isinstance(data, bool):
-        return float(data)
-    if kind in (str, int, float, bool) and type(data) is kind:
-        return data
-    if kind is type(None) and data is None:
-        return None
-    raise Undecodable(f"{path}: expected {getattr(kind, '__name__', kind)}, found {_name(data)}")
+_ABSENT = object()
 
+_Decoder = Callable[[Any], Any]
 
-def _decode_enum(kind: type[StrEnum], data: JSON, path: str) -> StrEnum:
-    for member in kind:
-        if member.value == data:
-            return member
-    raise Undecodable(f"{path}: {data!r} is not one of {', '.join(kind)}")
+_LARGEST_WHOLE = int(sys.float_info.max)
 
-
-def _decode_items(args: tuple[Any, ...], data: JSON, path: str) -> tuple[object, ...]:
-    if not isinstance(data, list):
-        raise Undecodable(f"{path}: expected a list, found {_name(data)}")
-    if len(args) == 2 and args[1] is Ellipsis:
-        return tuple(_decode(args[0], item, f"{path}[{i}]") for i, item in enumerate(data))
-    if len(args) != len(data):
-        raise Undecodable(f"{path}: expected {len(args)} items, found {len(data)}")
-    return tuple(_decode(a, item, f"{path}[{i}]") for i, (a, item) in enumerate(zip(args, data, strict=True)))
-
-
-def _decode_mapping(value: Any, data: JSON, path: str) -> dict[str, object]:
-    if not isinstance(data, dict):
-        raise Undecodable(f"{path}: expected a mapping, found {_name(data)}")
-    return {key: _decode(value, item, f"{path}.{key}") for key, item in data.items()}
-
-
-def _decode_union(members: tuple[Any, ...], data: JSON, path: str) -> object:
-    if data is None and type(None) in members:
-        return None
-    classes = [m for m in members if dataclasses.is_dataclass(m)]
-    if classes and isinstance(data, dict):
-        by_tag = {tag_of(cast("type", m)): m for m in classes}
-        tag = data.get("type")
-        if isinstance(tag, str) and tag in by_tag:
-            return _decode_dataclass(cast("type", by_tag[tag]), data, path)
-        raise Undecodable(f"{path}.type: {tag!r} is not one of {', '.join(sorted(by_tag))}")
-    for member in members:
-        if member is not type(None) and not dataclasses.is_dataclass(member):
-            try:
-                return _decode(member, data, path)
-            except Undecodable:
-                continue
-    raise Undecodable(f"{path}: found {_name(data)}, which fits no alternative")
-
-
-def _decode_dataclass(kind: type, data: JSON, path: str) -> object:
-    if not isinstance(data, dict):
-        raise Undecodable(f"{path}: expected {tag_of(kind)}, found {_name(data)}")
-    if "type" in data and data["type"] != tag_of(kind):
-        raise Undecodable(f"{path}.type: expected {tag_of(kind)!r}, found {data['type']!r}")
-    values = {}
-    for field, hint, required in _fields(kind):
-        if field in data:
-            values[field] = _decode(hint, data[field], f"{path}.{field}")
-        elif required:
-            raise Undecodable(f"{path}: {field!r} is missing")
-    return kind(**values)
+# A record has millions of values and a few dozen types: what a type asks for is worked out once.
 
 
 @functools.cache
-def _fields(kind: type) -> tuple[tuple[str, Any, bool], ...]:
+def _decoder(kind: Any) -> _Decoder:
+    kind = getattr(kind, "__supertype__", kind)
+    origin = typing.get_origin(kind)
+    if origin in (typing.Union, types.UnionType):
+        return _union(typing.get_args(kind))
+    if origin is tuple:
+        return _items(typing.get_args(kind))
+    if origin is not None and issubclass(origin, Mapping):
+        return _mapping(typing.get_args(kind)[1])
+    if dataclasses.is_dataclass(kind):
+        return _dataclass(cast("type", kind))
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return _enum(kind)
+    return _plain(kind)
+
+
+def _plain(kind: Any) -> _Decoder:
+    accepts_whole = kind is float
+
+    def decode_plain(data: Any) -> Any:
+        if type(data) is kind and kind in (str, int, float, bool):
+            return data
+        if accepts_whole and type(data) is int and abs(data) <= _LARGEST_WHOLE:
+            return float(data)
+        if data is None and kind is type(None):
+            return None
+        raise _Misfit(f"expected {getattr(kind, '__name__', kind)}, found {_name(data)}")
+
+    return decode_plain
+
+
+def _enum(kind: type[StrEnum]) -> _Decoder:
+    members = {member.value: member for member in kind}
+
+    def decode_enum(data: Any) -> StrEnum:
+        member = members.get(data) if type(data) is str else None
+        if member is None:
+            raise _Misfit(f"{data!r} is not one of {', '.join(kind)}")
+        return member
+
+    return decode_enum
+
+
+def _items(args: tuple[Any, ...]) -> _Decoder:
+    if len(args) == 2 and args[1] is Ellipsis:
+        return _list_of(_decoder(args[0]), _exact(args[0]))
+    decoders = tuple(map(_decoder, args))
+
+    def decode_items(data: Any) -> tuple[object, ...]:
+        if not isinstance(data, list):
+            raise _Misfit(f"expected a list, found {_name(data)}")
+        if len(decoders) != len(data):
+            raise _Misfit(f"expected {len(decoders)} items, found {len(data)}")
+        return tuple(
+            _item(decode_one, item, i)
+            for i, (decode_one, item) in enumerate(zip(decoders, data, strict=True))
+        )
+
+    return decode_items
+
+
+def _item(decode_one: _Decoder, item: Any, number: int) -> Any:
+    try:
+        return decode_one(item)
+    except _Misfit as misfit:
+        raise misfit.below(f"[{number}]") from None
+
+
+def _list_of(decode_one: _Decoder, exact: Any) -> _Decoder:
+    only = {exact}
+
+    def decode_list(data: Any) -> tuple[object, ...]:
+        if not isinstance(data, list):
+            raise _Misfit(f"expected a list, found {_name(data)}")
+        if set(map(type, data)) == only:
+            return tuple(data)
+        found: list[object] = []
+        try:
+            for item in data:
+                found.append(decode_one(item))  # noqa: PERF401  (how many there are is where it failed)
+        except _Misfit as misfit:
+            raise misfit.below(f"[{len(found)}]") from None
+        return tuple(found)
+
+    return decode_list
+
+
+def _mapping(value: Any) -> _Decoder:
+    decode_one = _decoder(value)
+
+    def decode_mapping(data: Any) -> dict[str, object]:
+        if not isinstance(data, dict):
+            raise _Misfit(f"expected a mapping, found {_name(data)}")
+        found: dict[str, object] = {}
+        key = ""
+        try:
+            for key, item in data.items():
+                found[key] = decode_one(item)
+        except _Misfit as misfit:
+            raise misfit.below(f".{key}") from None
+        return found
+
+    return decode_mapping
+
+
+def _union(members: tuple[Any, ...]) -> _Decoder:
+    takes_none = type(None) in members
+    classes = [cast("type", member) for member in members if dataclasses.is_dataclass(member)]
+    by_tag = {tag_of(member): _filled(member) for member in classes}
+    others = [_decoder(m) for m in members if m is not type(None) and not dataclasses.is_dataclass(m)]
+
+    def decode_union(data: Any) -> Any:
+        if data is None and takes_none:
+            return None
+        if by_tag and isinstance(data, dict):
+            tag = data.get("type")
+            chosen = by_tag.get(tag) if isinstance(tag, str) else None
+            if chosen is None:
+                raise _Misfit(f"{tag!r} is not one of {', '.join(sorted(by_tag))}", ".type")
+            return chosen(data)
+        for decode_one in others:
+            try:
+                return decode_one(data)
+            except _Misfit:
+                continue
+        raise _Misfit(f"found {_name(data)}, which fits no alternative")
+
+    return decode_union
+
+
+def _dataclass(kind: type) -> _Decoder:
+    tag = tag_of(kind)
+    fill = _filled(kind)
+
+    def decode_dataclass(data: Any) -> Any:
+        if not isinstance(data, dict):
+            raise _Misfit(f"expected {tag}, found {_name(data)}")
+        if data.get("type", tag) != tag:
+            raise _Misfit(f"expected {tag!r}, found {data['type']!r}", ".type")
+        return fill(data)
+
+    return decode_dataclass
+
+
+@functools.cache
+def _filled(kind: type) -> _Decoder:
+    """What makes a dataclass of a mapping whose `type` fits."""
+    fields = _fields(kind)
+
+    def fill(data: Any) -> Any:
+        values = {}
+        name = ""
+        given = data.get
+        try:
+            for name, exact, decode_one, required in fields:
+                value = given(name, _ABSENT)
+                if type(value) is exact:
+                    values[name] = value
+                elif value is not _ABSENT:
+                    values[name] = decode_one(value)
+                elif required:
+                    break
+            else:
+                return kind(**values)
+        except _Misfit as misfit:
+            raise misfit.below(f".{name}") from None
+        raise _Misfit(f"{name!r} is missing")
+
+    return fill
+
+
+@functools.cache
+def _fields(kind: type) -> tuple[tuple[str, Any, _Decoder, bool], ...]:
+    """Name, type whose values are taken as they are, decoder of all others, and whether it must be there."""
     hints = typing.get_type_hints(kind)
     missing = dataclasses.MISSING
     return tuple(
-        (f.name, hints[f.name], f.default is missing and f.default_factory is missing)
+        (
+            f.name,
+            _exact(hints[f.name]),
+            _decoder(hints[f.name]),
+            f.default is missing and f.default_factory is missing,
+        )
         for f in dataclasses.fields(cast("Any", kind))
     )
+
+
+def _exact(hint: Any) -> Any:
+    plain = getattr(hint, "__supertype__", hint)
+    return plain if plain in (str, int, float, bool) else None
 
 
 def _name(data: JSON) -> str:

@@ -12,11 +12,15 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter of an invariant: one text, or several when `many`; required without a `default`."""
+    """A parameter of an invariant: one text, or several when `many`; required without a `default`.
+
+    `pattern` must match all of a text.
+    """
 
     summary: str
     many: bool = False
     default: tuple[str, ...] | None = None
+    pattern: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,19 @@ INVARIANTS: Mapping[str, InvariantSpec] = {
     for spec in (
         InvariantSpec(
             "policy-from-running-snapd",
-            "at each boot's end, every snap service runs under policy made by the snapd that runs",
+            "every snap service of every boot runs under policy made by the snapd that runs",
+            {
+                "services": Parameter("security tags (snap.NAME.APP) to judge", many=True, default=()),
+                "strict": Parameter(
+                    "`ordering`: a start that nothing would have held back is VIOLATED too",
+                    default=(),
+                    pattern="ordering",
+                ),
+            },
+        ),
+        InvariantSpec(
+            "services-after-policy",
+            "every service starts after the snapd that runs is READY, or with its system-key in place",
             {"services": Parameter("security tags (snap.NAME.APP) to judge", many=True, default=())},
         ),
         InvariantSpec(
@@ -49,6 +65,14 @@ INVARIANTS: Mapping[str, InvariantSpec] = {
             "once a boot has settled, a second start of each service gets the policy that the service has",
             {"services": Parameter("security tags (snap.NAME.APP) to judge", many=True, default=())},
             twins=True,
+        ),
+        InvariantSpec(
+            "revert-restores-policy",
+            "after a revert of core and a reboot, each service's policy is what it was before the refresh",
+        ),
+        InvariantSpec(
+            "one-policy-on-disk",
+            "at each boot's end, no policy of another snapd lies where the snapd that runs would use it",
         ),
         InvariantSpec(
             "units-healthy",

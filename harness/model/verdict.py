@@ -46,7 +46,8 @@ class Finding:
 
     `kind` is the class of design.md section 1 (fresh, stale, waiting, …) or the invariant's own word;
     `subject` is what it is about (a security tag, a unit); `author` is the catalogue's name of the
-    core whose snapd made the policy found; `boot` is 0 when it is about the whole run.
+    core whose snapd made the policy found; `boot` is 0 when it is about the whole run. `known_by` names
+    the independent ways in which that author is known (policy/authorship.py).
     """
 
     invariant: str
@@ -57,6 +58,7 @@ class Finding:
     summary: str
     author: str = ""
     evidence: tuple[Evidence, ...] = ()
+    known_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,10 +33,11 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """The answer to a request for a look."""
+    """The answer to a request for a look; before it came `occurred` lines of what happened in this boot."""
 
     request: int
     look: Look
+    occurred: int = 0
 
 
 @dataclass(frozen=True, slots=True)

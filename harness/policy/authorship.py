@@ -23,8 +23,18 @@ from harness.model.observation import LoadedProfile, PolicyFile, PolicyKind
 from harness.model.timeline import SeenLook, Timeline
 from harness.model.verdict import Evidence
 from harness.policy.builds import Builds, short
-from harness.policy.kind import COMPILED_SECCOMP, GLOBAL, GLOBAL_PROGRAM, base_name, digests, programs
+from harness.policy.daemons import Daemon
+from harness.policy.kind import (
+    COMPILED_SECCOMP,
+    GLOBAL,
+    GLOBAL_PROGRAM,
+    base_name,
+    digests,
+    file_of,
+    programs,
+)
 from harness.policy.life import Life, lives
+from harness.policy.writers import NOBODY, Writers, Written
 
 WITNESS = "witness.jsonl"
 
@@ -41,6 +51,7 @@ class KnownBy(StrEnum):
     COMPILED = "compiled"  # the cache file comes from a source of that snapd's
     CONSTANT = "constant"  # the program is built into every snapd that writes such files
     LOADED = "loaded"  # the kernel gave the same profile both digests
+    WITNESSED = "witnessed"  # that snapd, or its snap-seccomp, was seen to write it
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +69,15 @@ _Book = dict[Item, dict[tuple[str, KnownBy], Claim]]
 
 @dataclass(frozen=True, slots=True)
 class Authorship:
-    """Who makes what. `whole` are the complete sets of seccomp programs that a build has for a tag."""
+    """Who makes what. `whole` are the complete sets of seccomp programs that a build has for a tag.
+
+    `made` are the digests of what a build makes of each kind and name.
+    """
 
     claims: Mapping[Item, frozenset[Claim]]
     loaded: Mapping[tuple[str, str], frozenset[Claim]]
     whole: Mapping[tuple[str, str], frozenset[frozenset[str]]]
+    made: Mapping[tuple[str, PolicyKind, str], frozenset[str]]
 
     def of_digest(self, kind: PolicyKind, name: str, digest: str) -> frozenset[Claim]:
         """Every claim on the policy of that kind and name with that digest; empty when nobody is known."""
@@ -77,32 +92,28 @@ class Authorship:
 
     def expected(self, build: str, kind: PolicyKind, name: str) -> frozenset[str]:
         """The digests of what a build is known to generate."""
-        return frozenset(
-            digest
-            for (item_kind, item_name, digest), claims in self.claims.items()
-            if (item_kind, item_name) == (kind, name) and any(claim.build == build for claim in claims)
-        )
+        return self.made.get((build, kind, name), frozenset())
 
 
-def learn(timeline: Timeline, builds: Builds) -> Authorship:
-    """Gather every claim of a run."""
+def learn(timeline: Timeline, builds: Builds, writers: Writers = NOBODY) -> Authorship:
+    """Gather every claim of a run; `writers` are those who were seen to write."""
     looks = sorted(
         (seen for boot in timeline.boots for seen in boot.looks), key=lambda s: (s.taken.boot, s.line)
     )
     book: _Book = {}
     whole: dict[tuple[str, str], set[frozenset[str]]] = {}
     known = lives(looks, builds)
-    for file, claim in _of_files(looks, known, builds):
+    for file, claim in (*_of_files(looks, known, builds, writers), *_of_writers(writers, builds)):
         for digest in digests(file):
             _enter(book, (file.kind, file.name, digest), claim)
         if file.kind in COMPILED_SECCOMP and programs(file):
             whole.setdefault((claim.build, file.name), set()).add(digests(file))
-    for file, claim in list(_of_caches(looks, known, book, builds)):
+    for file, claim in (*_of_caches(looks, known, book, builds), *_of_written_caches(writers, builds)):
         for digest in digests(file):
             _enter(book, (file.kind, file.name, digest), claim)
     claims = {item: frozenset(found.values()) for item, found in book.items()}
     whole_sets = {key: frozenset(sets) for key, sets in whole.items()}
-    by_files = Authorship(claims, {}, whole_sets)
+    by_files = Authorship(claims, {}, whole_sets, _made_by_build(claims))
     return replace(by_files, loaded=_of_loaded(looks, by_files))
 
 
@@ -110,15 +121,25 @@ def _enter(book: _Book, item: Item, claim: Claim) -> None:
     book.setdefault(item, {}).setdefault((claim.build, claim.known_by), claim)
 
 
+def _made_by_build(
+    claims: Mapping[Item, frozenset[Claim]],
+) -> dict[tuple[str, PolicyKind, str], frozenset[str]]:
+    found: dict[tuple[str, PolicyKind, str], set[str]] = {}
+    for (kind, name, digest), those in claims.items():
+        for build in {claim.build for claim in those}:
+            found.setdefault((build, kind, name), set()).add(digest)
+    return {key: frozenset(digests_made) for key, digests_made in found.items()}
+
+
 def _of_files(
-    looks: Iterable[SeenLook], known: Sequence[Life], builds: Builds
+    looks: Iterable[SeenLook], known: Sequence[Life], builds: Builds, writers: Writers
 ) -> Iterator[tuple[PolicyFile, Claim]]:
     written = _kinds_written(known)
     for life in known:
         for file in life.seen.look.files:
             if file.kind == PolicyKind.APPARMOR_CACHE:
                 continue
-            if life.wrote(file):
+            if life.wrote(file) and not writers.not_by_snapd(life.seen.taken.boot, file.path, file.sha256):
                 yield file, _claim(life, KnownBy.WRITTEN, file, builds)
             elif life.left_alone(file, written[life.build]):
                 yield file, _claim(life, KnownBy.VOUCHED, file, builds)
@@ -130,6 +151,42 @@ def _of_files(
                 yield from (
                     (file, _named(seen, file, build, builds)) for build in builds.made_by(file.made_by)
                 )
+
+
+def _of_writers(writers: Writers, builds: Builds) -> Iterator[tuple[PolicyFile, Claim]]:
+    for one in writers.all:
+        by_snapd = one.daemon.build if one.daemon else ""
+        file = file_of(one.change) if by_snapd else None
+        if file and file.kind != PolicyKind.APPARMOR_CACHE and file.sha256:
+            says = f"{base_name(file)} {short(file.sha256)} was written by {_hand(one, builds)}"
+            yield file, Claim(by_snapd, KnownBy.WITNESSED, Evidence(WITNESS, one.line, says))
+
+
+def _hand(one: Written, builds: Builds) -> str:
+    snapd = f"snapd {builds.name(one.daemon.build)}" if one.daemon else "no snapd"
+    return snapd if one.program == "snapd" else f"{one.program} of {snapd}"
+
+
+def _of_written_caches(writers: Writers, builds: Builds) -> Iterator[tuple[PolicyFile, Claim]]:
+    """A cache that was written after a snapd had written the source, by that very process's own parser.
+
+    apparmor_parser works in children of its own (`--jobs`), which execute nothing: of such a writer nothing
+    is known, but what lay there to be compiled is the source that this process wrote last.
+    """
+    sources: dict[tuple[int, str], Daemon | None] = {}
+    for one in writers.all:
+        file = file_of(one.change)
+        if file is None:
+            continue
+        wrote = sources.get((one.boot, file.name))
+        if file.kind == PolicyKind.APPARMOR_SOURCE:
+            sources[one.boot, file.name] = one.daemon
+        elif file.kind == PolicyKind.APPARMOR_CACHE and file.sha256 and wrote and wrote.build:
+            by = one.daemon if one.program else wrote
+            if by == wrote:
+                name = builds.name(wrote.build)
+                says = f"cache {short(file.sha256)} was written after snapd {name} had written its source"
+                yield file, Claim(wrote.build, KnownBy.WITNESSED, Evidence(WITNESS, one.line, says))
 
 
 def _is_constant(file: PolicyFile) -> bool:

@@ -14,14 +14,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from harness.model.clock import GuestTime
 from harness.model.observation import PolicyKind, ProcessSeen, ServiceSeen, SnapdSeen
 from harness.model.timeline import SeenLook
 from harness.model.verdict import Evidence
 from harness.policy import apparmor, seccomp
 from harness.policy.authorship import WITNESS
 from harness.policy.knowledge import Knowledge
-from harness.policy.part import Part, State
+from harness.policy.part import Part, State, Surroundings
 
 _LAUNCHERS = ("/usr/bin/snap", *(f"/usr/lib/snapd/{name}" for name in ("snap-confine", "snap-exec")))
 
@@ -75,15 +74,25 @@ def _waiting(service: ServiceSeen) -> frozenset[int]:
 def _read_process(
     seen: SeenLook, process: ProcessSeen, tag: str, snapd: SnapdSeen, known: Knowledge
 ) -> Confinement:
-    filters = seccomp.read(seen, process, tag, snapd.build_id, known.authors, known.builds)
-    profile = apparmor.read(seen, process, tag, snapd.build_id, known.authors, known.builds)
-    kind = _class(seen, process, tag, (filters, profile))
+    around = Surroundings.of(seen)
+    filters, profile = parts_of(around, process, tag, snapd.build_id, known)
+    kind = class_of(around, process, tag, (filters, profile))
     if kind != Class.STALE or profile.state != State.FRESH or process.started >= snapd.started:
         return Confinement(process, kind, (filters, profile))
     earlier = _seen_earlier(seen, process, tag, known)
     cores = {known.builds.core(author) for author in filters.authors}
     outlived = earlier is not None or bool(cores & known.replaced.get(seen.taken.number, frozenset()))
     return Confinement(process, Class.MIXED if outlived else Class.STALE, (filters, profile), earlier)
+
+
+def parts_of(
+    around: Surroundings, process: ProcessSeen, tag: str, build: str, known: Knowledge
+) -> tuple[Part, Part]:
+    """The process's seccomp and its AppArmor, read while the snapd of `build` runs."""
+    return (
+        seccomp.read(around, process, tag, build, known.authors, known.builds),
+        apparmor.read(around, process, tag, build, known.authors, known.builds),
+    )
 
 
 def is_waiting(process: ProcessSeen, tag: str) -> bool:
@@ -100,12 +109,13 @@ def _without_policy(process: ProcessSeen, tag: str) -> bool:
     return not process.problem and process.seccomp_mode == 0 and not confined
 
 
-def _class(seen: SeenLook, process: ProcessSeen, tag: str, parts: Iterable[Part]) -> Class:
+def class_of(around: Surroundings, process: ProcessSeen, tag: str, parts: Iterable[Part]) -> Class:
+    """What the parts come to, without asking how they came about."""
     states = {part.state for part in parts}
     if State.ABSENT in states:
         return Class.UNCONFINED
     if State.MISSING in states:
-        return Class.UNCONFINED if _has_some_policy(seen, tag) else Class.MISSING
+        return Class.UNCONFINED if _has_some_policy(around, tag) else Class.MISSING
     if State.STALE in states:
         return Class.STALE
     if State.UNSEEN in states or process.problem:
@@ -113,25 +123,19 @@ def _class(seen: SeenLook, process: ProcessSeen, tag: str, parts: Iterable[Part]
     return Class.FRESH
 
 
-def _has_some_policy(seen: SeenLook, tag: str) -> bool:
+def _has_some_policy(around: Surroundings, tag: str) -> bool:
     kinds = (PolicyKind.SECCOMP_BIN, PolicyKind.SECCOMP_BIN2, PolicyKind.APPARMOR_SOURCE)
-    return any(file.name == tag and file.kind in kinds for file in seen.look.files)
+    return any(file.name == tag and file.kind in kinds for file in around.files)
 
 
 def _seen_earlier(seen: SeenLook, process: ProcessSeen, tag: str, known: Knowledge) -> Evidence | None:
     """A look of this boot at the same process, all fresh, when the snapd ran whose filters it has."""
-    for other in known.before(seen):
+    for other, same in known.appearances.get((seen.taken.boot, tag, process.pid, process.started), ()):
         snapd = other.look.snapd
-        same = _find(other, tag, process.pid, process.started)
-        if snapd is None or same is None or same.filters != process.filters:
+        if other.line >= seen.line or snapd is None or same.filters != process.filters:
             continue
         if _read_process(other, same, tag, snapd, known).kind == Class.FRESH:
             name = known.builds.name(snapd.build_id)
             says = f"{tag}: process {process.pid} had these filters while snapd {name} ran"
             return Evidence(WITNESS, other.line, says)
     return None
-
-
-def _find(seen: SeenLook, tag: str, pid: int, started: GuestTime) -> ProcessSeen | None:
-    processes = (p for service in seen.look.services if service.tag == tag for p in service.processes)
-    return next((p for p in processes if (p.pid, p.started) == (pid, started)), None)

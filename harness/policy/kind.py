@@ -6,7 +6,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
+from harness.model.clock import WallTime
 from harness.model.observation import PolicyFile, PolicyKind
+from harness.model.occurrence import FileChanged
 
 COMPILED_SECCOMP = (PolicyKind.SECCOMP_BIN, PolicyKind.SECCOMP_BIN2)
 
@@ -19,7 +21,7 @@ GLOBAL_PROGRAM = "e4e7a5a5c31844ec32b46d2a99d43c5ab7d5457fbd8555a3c81ee8453af83c
 The same bytes are in the executables of Debian's 2.49 and 2.57.6, and not in those of 2.68.3 and 2.77.1.
 """
 
-_NO_PROGRAM = hashlib.sha256(b"").hexdigest()
+_NO_PROGRAM = frozenset(hashlib.sha256(text).hexdigest() for text in (b"", b"@unrestricted\n"))
 _INSTRUCTION = 8  # bytes of a `struct sock_filter`
 
 
@@ -31,7 +33,7 @@ def programs(file: PolicyFile) -> Mapping[str, str]:
     """
     if file.kind == PolicyKind.SECCOMP_BIN and file.size % _INSTRUCTION:
         return {}
-    return {part: digest for part, digest in file.parts.items() if digest and digest != _NO_PROGRAM}
+    return {part: digest for part, digest in file.parts.items() if digest and digest not in _NO_PROGRAM}
 
 
 def digests(file: PolicyFile) -> frozenset[str]:
@@ -44,3 +46,20 @@ def digests(file: PolicyFile) -> frozenset[str]:
 def base_name(file: PolicyFile) -> str:
     """The file's own name, as evidence shows it."""
     return file.path.rpartition("/")[2]
+
+
+def file_of(change: FileChanged) -> PolicyFile | None:
+    """The policy file that a change left, without what a change does not tell: its size and its times."""
+    if change.kind is None:
+        return None
+    return PolicyFile(
+        path=change.path,
+        kind=change.kind,
+        name=change.name,
+        sha256=change.sha256,
+        size=0,
+        changed=WallTime(0),
+        modified=WallTime(0),
+        parts=change.parts,
+        made_by=change.made_by,
+    )

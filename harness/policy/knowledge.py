@@ -3,42 +3,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from harness.model.clock import GuestTime
+from harness.model.observation import ProcessSeen
 from harness.model.plan import Action, Boot, InstallSnap, Look, Plan, RebootGuest, RevertSnap, StartChange
 from harness.model.timeline import SeenLook, Timeline
 from harness.policy.authorship import Authorship, learn
 from harness.policy.builds import Builds
+from harness.policy.daemons import Daemons, daemons_by_boot
+from harness.policy.disk import Disk
+from harness.policy.happened import Happened, by_boot
+from harness.policy.system_key import SystemKeys
+from harness.policy.writers import Writers
 
 _CORE = "core"
+
+_latest: list[tuple[Timeline, Knowledge]] = []
 
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
-    """Who makes what, what builds are called, and what a boot was before a look.
+    """Who makes what, what builds are called, and what happened when.
 
-    `looks` are those of each boot in order. `replaced` gives, by the number of a look's step, the cores
-    that the steps replaced earlier in that same boot.
+    `looks` are those of each boot in order, `appearances` where each process was looked at. `replaced`
+    gives, by the number of a look's step, the cores that the steps replaced earlier in that same boot.
     """
 
     authors: Authorship
     builds: Builds
     looks: Mapping[int, tuple[SeenLook, ...]]
+    appearances: Mapping[tuple[int, str, int, GuestTime], Sequence[tuple[SeenLook, ProcessSeen]]]
     replaced: Mapping[str, frozenset[str]]
+    happened: Mapping[int, Happened]
+    daemons: Mapping[int, Daemons]
+    writers: Writers
+    disk: Disk
+    keys: SystemKeys
 
     @classmethod
     def of(cls, timeline: Timeline) -> Knowledge:
-        """Learn it from all of a run."""
-        builds = Builds.of(timeline)
-        looks = {
-            boot.number: tuple(sorted(boot.looks, key=lambda seen: seen.line)) for boot in timeline.boots
-        }
-        return cls(learn(timeline, builds), builds, looks, dict(_replaced(timeline.plan)))
+        """Learn it from all of a run; of the same timeline again, it is what was learnt before."""
+        if not _latest or _latest[0][0] is not timeline:
+            _latest[:] = [(timeline, cls._learn(timeline))]
+        return _latest[0][1]
 
-    def before(self, seen: SeenLook) -> tuple[SeenLook, ...]:
-        """The looks of the same boot that came before this one."""
-        return tuple(other for other in self.looks.get(seen.taken.boot, ()) if other.line < seen.line)
+    @classmethod
+    def _learn(cls, timeline: Timeline) -> Knowledge:
+        builds = Builds.of(timeline)
+        looks = {boot.number: tuple(sorted(boot.looks, key=_line)) for boot in timeline.boots}
+        ordered = tuple(seen for boot in sorted(looks) for seen in looks[boot])
+        happened = by_boot(timeline.boots)
+        daemons = daemons_by_boot(happened, looks)
+        writers = Writers.of(happened, daemons, builds)
+        return cls(
+            authors=learn(timeline, builds, writers),
+            builds=builds,
+            looks=looks,
+            appearances=_appearances(ordered),
+            replaced=dict(_replaced(timeline.plan)),
+            happened=happened,
+            daemons=daemons,
+            writers=writers,
+            disk=Disk.of(ordered, happened),
+            keys=SystemKeys.of(ordered, happened, writers),
+        )
+
+
+def _line(seen: SeenLook) -> int:
+    return seen.line
+
+
+def _appearances(
+    looks: Iterable[SeenLook],
+) -> Mapping[tuple[int, str, int, GuestTime], Sequence[tuple[SeenLook, ProcessSeen]]]:
+    found: dict[tuple[int, str, int, GuestTime], list[tuple[SeenLook, ProcessSeen]]] = {}
+    for seen in looks:
+        for service in seen.look.services:
+            for process in service.processes:
+                key = (seen.taken.boot, service.tag, process.pid, process.started)
+                found.setdefault(key, []).append((seen, process))
+    return found
 
 
 def _replaced(plan: Plan) -> Iterator[tuple[str, frozenset[str]]]:

@@ -21,14 +21,16 @@ Not vouched for:
 - kinds of files this build was never seen to write: 2.57.6 leaves `.bin2` alone, 2.68.3 leaves `.bin`;
 - snap-confine's profiles, of which those of other core revisions stay on disk.
 
-What a user's own command writes over policy files while snapd runs cannot be told from snapd's writing,
-except that a compiled file beside a source made by another snap-seccomp is never taken for snapd's.
+What a user's own command writes over policy files while snapd runs cannot be told from snapd's writing by
+looks, except that a compiled file beside a source made by another snap-seccomp is never taken for snapd's.
+Where the writing itself was witnessed, the writer decides (policy/writers.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from harness.model.clock import SECOND, WallTime
 from harness.model.observation import Look, PolicyFile, PolicyKind
@@ -85,16 +87,34 @@ class Life:
 
 
 def lives(looks: Sequence[SeenLook], builds: Builds) -> tuple[Life, ...]:
-    """The snapd processes that the looks saw, one per look; none for a look whose clock is in doubt."""
-    return tuple(life for seen in looks if (life := _life(seen, looks, builds)))
+    """The snapd processes that the looks saw, one per look; none for a look whose clock is in doubt.
+
+    Where a boot began on the wall clock is taken as late as any look of the boot says: a clock that was
+    set forward or back between looks then makes a life seem shorter, never longer.
+    """
+    began: dict[str, WallTime] = {}
+    for seen in looks:
+        began[seen.look.boot_id] = max(began.get(seen.look.boot_id, WallTime(0)), seen.look.boot_wall)
+    latest = _latest_before(looks)
+    found = (_life(seen, began[seen.look.boot_id], latest[seen.taken.boot], builds) for seen in looks)
+    return tuple(life for life in found if life)
 
 
-def _life(seen: SeenLook, looks: Sequence[SeenLook], builds: Builds) -> Life | None:
+def _latest_before(looks: Iterable[SeenLook]) -> Mapping[int, int]:
+    """For each boot, the latest wall time at which any look of an earlier boot was taken."""
+    last: dict[int, int] = {}
+    for seen in looks:
+        last[seen.taken.boot] = max(last.get(seen.taken.boot, 0), seen.look.at + seen.look.boot_wall)
+    before = [0, *accumulate((last[boot] for boot in sorted(last)), max)]
+    return dict(zip(sorted(last), before, strict=False))
+
+
+def _life(seen: SeenLook, began: WallTime, latest_before: int, builds: Builds) -> Life | None:
     look = seen.look
     if look.snapd is None or not look.snapd.build_id:
         return None
-    since = WallTime(look.snapd.started + _latest_boot_wall(look, looks))
-    if _clock_in_doubt(seen, since, looks):
+    since = WallTime(look.snapd.started + began)
+    if latest_before > since or _from_the_future(look):
         return None
     key = look.system_key
     return Life(
@@ -110,19 +130,7 @@ def _life(seen: SeenLook, looks: Sequence[SeenLook], builds: Builds) -> Life | N
     )
 
 
-def _latest_boot_wall(look: Look, looks: Sequence[SeenLook]) -> WallTime:
-    """Where the boot began on the wall clock, taken as late as any look of the boot says.
-
-    A clock that was set forward or back between looks then makes a life seem shorter, never longer.
-    """
-    return max(seen.look.boot_wall for seen in looks if seen.look.boot_id == look.boot_id)
-
-
-def _clock_in_doubt(seen: SeenLook, since: WallTime, looks: Sequence[SeenLook]) -> bool:
-    """A file from the future, or an earlier boot that ended later, shows a clock that was set back."""
-    look = seen.look
+def _from_the_future(look: Look) -> bool:
+    """A file that was changed after it was looked at shows a clock that was set back."""
     latest = look.at + look.boot_wall + _LONGEST_LOOK
-    earlier = (other.look for other in looks if other.taken.boot < seen.taken.boot)
-    return any(file.changed > latest for file in look.files) or any(
-        other.at + other.boot_wall > since for other in earlier
-    )
+    return any(file.changed > latest for file in look.files)

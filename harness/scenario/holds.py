@@ -52,7 +52,7 @@ HOLD = _OneHold()
 def _record(spec: InvariantSpec) -> Record:
     fields: dict[str, Field] = {}
     for name, parameter in spec.parameters.items():
-        text = Text(parameter.summary)
+        text = Text(parameter.summary, parameter.pattern)
         fields[name] = Field(
             ListOf(text) if parameter.many else text, parameter.summary, required=parameter.default is None
         )

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,8 @@ from harness.model.event import (
     RunFailed,
     RunOpened,
 )
-from harness.model.observation import (
-    LoadedProfile,
-    Look,
-    ServiceSeen,
-)
+from harness.model.observation import Look, ServiceSeen
+from harness.model.occurrence import Occurrence
 from harness.model.plan import (
     PLAN_FORMAT,
     Check,
@@ -37,13 +34,14 @@ from harness.model.plan import (
 from harness.model.plan import Look as LookStep
 from harness.model.scenario import Control, RebootHow, Timeouts
 from harness.model.spans import Span
-from harness.model.timeline import BootRecord, ConsoleLine, SeenLook, Timeline
-from harness.model.wire import Heard, Looked
+from harness.model.timeline import BootRecord, ConsoleLine, SeenLook, SeenOccurrence, Timeline
+from harness.model.wire import Heard, Looked, Occurred
 from harness.record import Recorder, plan_sha256
 from tests.unit.paper_guest import BLUEZ, NETWORK, NEW, NEWER, OLD, TAGS, Core, PaperGuest, digest, unit
 
 SPAN = Span("scenario.yaml", 1, 1)
 POLICY = "policy-from-running-snapd"
+PER_LINE = 5
 
 
 @dataclass(slots=True)
@@ -70,13 +68,10 @@ class Guest(PaperGuest):
             boot_wall=WallTime(self.boot_wall),
             unsettled=(),
             snapd=self.snapd,
-            snapd_unit=unit("snapd.service", main_pid=500),
+            snapd_unit=unit("snapd.service", main_pid=self.snapd.pid if self.snapd else 500),
             system_key=self.key,
             files=tuple(self.files.values()),
-            profiles=tuple(
-                LoadedProfile(name=tag, mode="enforce", raw_sha256=raw, sha256=digest("k", raw))
-                for tag, raw in self.kernel.items()
-            ),
+            profiles=tuple(map(self.profile, self.kernel)),
             services=tuple(
                 ServiceSeen(
                     tag=tag,
@@ -134,12 +129,24 @@ class Guest(PaperGuest):
         ticks = iter(range(10_000))
         with Recorder(directory, lambda: HostTime(next(ticks))) as recorder:
             recorder.write_plan(self.plan())
+            lines = list(self.lines())
             for boot, look in self.looks:
-                recorder.hear(Heard(HostTime(0), boot, codec.dumps(Looked(1, look))))
+                occurred = sum(of == boot and those[-1].at <= look.at for of, _, those in lines)
+                recorder.hear(Heard(HostTime(0), boot, codec.dumps(Looked(1, look, occurred))))
+            for boot, number, those in lines:
+                said = codec.dumps(Occurred(f"boot-{boot}", number, tuple(those)))
+                recorder.hear(Heard(HostTime(0), boot, said))
             for event in self.all_events():
                 recorder.write(event)
         (directory / "console.log").write_bytes(self.console)
         return directory
+
+    def lines(self) -> Iterator[tuple[int, int, list[Occurrence]]]:
+        """The lines of what happened: boot, number in it, and a few occurrences."""
+        for boot in range(1, self.boot + 1):
+            told = [one for number, one in self.stream.told if number == boot]
+            for number, start in enumerate(range(0, len(told), PER_LINE), start=1):
+                yield boot, number, told[start : start + PER_LINE]
 
     def timeline(self) -> Timeline:
         """The same without a directory."""
@@ -166,7 +173,17 @@ class Guest(PaperGuest):
                 (e.line, e.event) for e in events if isinstance(e.event, CheckRead) and e.event.boot == number
             ),
             console=tuple(ConsoleLine(line, text[line - 1]) for line in lines),
+            occurrences=tuple(self._occurrences(number)),
         )
+
+    def _occurrences(self, number: int) -> list[SeenOccurrence]:
+        found = [
+            SeenOccurrence(line, one)
+            for line, (boot, _, those) in enumerate(self.lines(), start=len(self.looks) + 1)
+            if boot == number
+            for one in those
+        ]
+        return sorted(found, key=lambda seen: seen.occurrence.at)
 
 
 def begun(**more: object) -> Guest:

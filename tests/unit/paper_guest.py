@@ -24,6 +24,7 @@ from harness.model.event import (
 )
 from harness.model.observation import (
     FilterSeen,
+    LoadedProfile,
     PolicyFile,
     PolicyKind,
     ProcessSeen,
@@ -41,6 +42,7 @@ from harness.model.plan import (
     SnapRef,
 )
 from harness.model.scenario import RebootHow
+from tests.unit.paper_stream import Stream
 
 BLUEZ = "snap.bluez.bluez"
 NETWORK = "snap.network-manager.networkmanager"
@@ -82,6 +84,7 @@ NEW = Core("2.68.3", PolicyKind.SECCOMP_BIN2)
 NEWER = Core("2.77.1", PolicyKind.SECCOMP_BIN2)
 
 _PATHS = {
+    PolicyKind.MOUNT: "/var/lib/snapd/mount/{}.fstab",
     PolicyKind.SECCOMP_SOURCE: "/var/lib/snapd/seccomp/bpf/{}.src",
     PolicyKind.SECCOMP_BIN: "/var/lib/snapd/seccomp/bpf/{}.bin",
     PolicyKind.SECCOMP_BIN2: "/var/lib/snapd/seccomp/bpf/{}.bin2",
@@ -98,7 +101,12 @@ def unit(name: str, state: str = "active", sub: str = "running", **more: object)
 
 @dataclass(slots=True)
 class PaperGuest:
-    """The guest and the steps that are carried out on it."""
+    """The guest and the steps that are carried out on it; `streams` says that its witness tells of all."""
+
+    streams: bool = False
+    stream: Stream = field(init=False)
+    launched: int = 0
+    daemons: int = 0
 
     tags: tuple[str, ...] = TAGS
     wall: int = 1_700_000_000 * SECOND
@@ -114,6 +122,9 @@ class PaperGuest:
     steps: list[PlannedStep] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     console: bytes = b""
+
+    def __post_init__(self) -> None:
+        self.stream = Stream(lambda: self.now, self.streams)
 
     # -- time and boots
 
@@ -136,10 +147,13 @@ class PaperGuest:
         self.events.append(BootReady(self.boot, f"boot-{self.boot}"))
         self.say("[    0.000000] Linux version 6.12")
         self.snapd, self.processes, self.kernel = None, {}, {}
+        self.launched = self.daemons = 0
+        self.stream.boots(self.boot)
         self.tick(5)
+        loader = self.stream.runs("/usr/lib/snapd/snapd-apparmor", 1)
         for kind, tag in list(self.files):
             if kind == PolicyKind.APPARMOR_SOURCE:
-                self.load_profile(tag)
+                self.load_profile(tag, loader)
         return self
 
     def reboot(self, how: RebootHow = RebootHow.CLEAN) -> Self:
@@ -166,38 +180,54 @@ class PaperGuest:
         self.tick(8)
         tools = {"snap-seccomp": self.core.compiler}
         exe = f"/snap/core/{self.core.name}/usr/lib/snapd/snapd"
-        self.snapd = SnapdSeen(pid=500, exe=exe, build_id=self.core.build, started=self.now, tools=tools)
+        pid, self.daemons = 500 + self.daemons, self.daemons + 1
+        self.snapd = SnapdSeen(pid=pid, exe=exe, build_id=self.core.build, started=self.now, tools=tools)
+        self.stream.snapd_begins(pid, exe, self.core.build)
         if self.key is None or self.key.build_id != self.core.build:
             self.regenerate()
+        self.stream.snapd_is_ready()
         return self
 
     def regenerate(self) -> Self:
         """Backend by backend, changed files only; the key goes first and comes last."""
+        daemon = self.stream.daemon
         self.key = None
+        self.stream.key(daemon, "")
         self.tick(2)
         if self.core.compiled == PolicyKind.SECCOMP_BIN:
-            self.write(PolicyKind.SECCOMP_BIN, "global", digest("global"), {"whole": digest("global")})
+            self.write(
+                PolicyKind.SECCOMP_BIN, "global", digest("global"), {"whole": digest("global")}, daemon
+            )
         for tag in self.tags:
-            if self.write(PolicyKind.SECCOMP_SOURCE, tag, digest("src", tag, self.core.name)):
+            source = digest("src", tag, self.core.name)
+            if self.write(PolicyKind.SECCOMP_SOURCE, tag, source, writer=daemon):
                 self.tick(0.1)
                 parts = self.core.programs(tag)
-                self.write(self.core.compiled, tag, digest(*parts.values()), parts)
+                tool = f"/snap/core/{self.core.name}/usr/lib/snapd/snap-seccomp"
+                writer = self.stream.runs(tool, daemon, self.core.compiler)
+                self.write(self.core.compiled, tag, digest(*parts.values()), parts, writer)
         for tag in self.tags:
-            self.write(PolicyKind.APPARMOR_SOURCE, tag, digest("profile", tag, self.core.name))
-            self.load_profile(tag)
-        self.put_key()
+            self.write(PolicyKind.APPARMOR_SOURCE, tag, digest("profile", tag, self.core.name), writer=daemon)
+            self.load_profile(tag, daemon)
+        self.put_key(writer=daemon)
         return self
 
-    def put_key(self, core: Core | None = None) -> Self:
+    def put_key(self, core: Core | None = None, writer: int = 0) -> Self:
         """Write the key of a core, as snapd does last of all, or as somebody does by hand."""
         build = (core or self.core).build
         self.key = SystemKey(build_id=build, version=11, sha256=digest("key", build), changed=self.tick(0.1))
+        self.stream.key(writer or self.stream.runs("/usr/bin/cp", 800), self.key.sha256)
         return self
 
     def write(
-        self, kind: PolicyKind, name: str, content: str, parts: Mapping[str, str] | None = None
+        self,
+        kind: PolicyKind,
+        name: str,
+        content: str,
+        parts: Mapping[str, str] | None = None,
+        writer: int = 0,
     ) -> bool:
-        """Write a file unless its content is there already."""
+        """Write a file unless its content is there already; by hand, unless a process is named."""
         old = self.files.get((kind, name))
         if old and old.sha256 == content:
             return False
@@ -214,27 +244,58 @@ class PaperGuest:
             parts=parts or {},
             made_by=made_by,
         )
+        self.stream.writes(writer or self.stream.runs("/usr/bin/cp", 800), self.files[kind, name])
         return True
 
-    def load_profile(self, tag: str) -> None:
+    def load_profile(self, tag: str, parent: int = 1) -> None:
         """apparmor_parser: compile when the cache is not of this source, give it the source's time, load."""
         source = self.files[PolicyKind.APPARMOR_SOURCE, tag]
-        if self.write(PolicyKind.APPARMOR_CACHE, tag, digest("cache", source.sha256)):
+        parser = self.stream.runs("/usr/sbin/apparmor_parser", parent)
+        if self.write(PolicyKind.APPARMOR_CACHE, tag, digest("cache", source.sha256), writer=parser):
             cache = self.files[PolicyKind.APPARMOR_CACHE, tag]
             self.files[PolicyKind.APPARMOR_CACHE, tag] = replace(cache, modified=source.modified)
         self.kernel[tag] = self.files[PolicyKind.APPARMOR_CACHE, tag].sha256
+        self.stream.loads(parser, self.profile(tag))
+
+    def profile(self, tag: str) -> LoadedProfile:
+        """The profile as the kernel tells of it."""
+        raw = self.kernel[tag]
+        return LoadedProfile(name=tag, mode="enforce", raw_sha256=raw, sha256=digest("k", raw))
 
     # -- services
 
     def start_services(self) -> Self:
         """snap-confine of the current core loads what it reads from disk, and the service executes."""
-        for number, tag in enumerate(self.tags):
-            self.tick(0.5)
-            main = self.process(tag, 1000 + 10 * number, main=True)
-            child = replace(main, pid=main.pid + 1, ppid=main.pid, main=False)
-            self.processes[tag] = (main, child)
-            self.units[tag] = unit(f"{tag}.service", main_pid=main.pid)
+        for tag in self.tags:
+            self.start_service(tag)
         return self
+
+    def start_service(self, tag: str, *, restarts: int = 0, waited: float = 0.3) -> Self:
+        """One service starts, `waited` seconds after its launcher began."""
+        self.tick(max(0.5, waited))
+        main = self.process(tag, self.next_pid(), main=True)
+        child = replace(main, pid=main.pid + 1, ppid=main.pid, main=False)
+        self.processes[tag] = (main, child)
+        self.units[tag] = unit(f"{tag}.service", main_pid=main.pid, restarts=restarts)
+        self.stream.launches(tag, main.pid, self.core.name, waits=waited)
+        profile = self.profile(tag) if tag in self.kernel else None
+        self.stream.starts(tag, replace(main, main=False), profile, restarts)
+        return self
+
+    def fail_launch(self, tag: str, *, sub: str = "failed", status: int = 1, restarts: int = 0) -> Self:
+        """The launcher of a service dies in snap-confine."""
+        self.tick(0.5)
+        self.stream.launches(tag, self.next_pid(), self.core.name, until=3)
+        self.tick(0.1)
+        self.stream.fails(tag, sub, status=status, restarts=restarts)
+        self.processes[tag] = ()
+        state = "failed" if sub == "failed" else "activating"
+        self.units[tag] = unit(f"{tag}.service", state, sub, result="exit-code", exit_status=status)
+        return self
+
+    def next_pid(self) -> int:
+        pid, self.launched = 1000 + 10 * self.launched, self.launched + 1
+        return pid
 
     def process(self, tag: str, pid: int, *, main: bool) -> ProcessSeen:
         found = [self.files[self.core.compiled, tag]]

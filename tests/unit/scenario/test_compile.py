@@ -206,7 +206,7 @@ def test_parameters_are_complete(plans: Plans, good: str) -> None:
     text = good + "  - units-healthy: {units: [ssh.service]}\n  - console-clean: {}\n  - bluetooth-managed:\n"
     parameters = {each.name: each.parameters for each in plans(text)[0].invariants}
     assert parameters == {
-        "policy-from-running-snapd": {"services": ()},
+        "policy-from-running-snapd": {"services": (), "strict": ()},
         "units-healthy": {"units": ("ssh.service",)},
         "console-clean": {"allow": ()},
         "bluetooth-managed": {},

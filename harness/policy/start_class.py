@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""What one attempt to start a service came to: the classes of docs/design.md, section 1.
+
+A start is read against the snapd that runs when it executes; before the boot's first snapd, that is the
+first. The launcher of an attempt that came to nothing is blamed on policy only when what lay on disk
+explains it and the running build is known to make something else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from harness.model.clock import GuestTime
+from harness.model.observation import PolicyFile, PolicyKind
+from harness.model.occurrence import Started
+from harness.model.verdict import Evidence
+from harness.policy import confinement
+from harness.policy.authorship import WITNESS, Claim
+from harness.policy.builds import short
+from harness.policy.confinement import Class
+from harness.policy.daemons import Daemon
+from harness.policy.kind import COMPILED_SECCOMP, GLOBAL, base_name, programs
+from harness.policy.knowledge import Knowledge
+from harness.policy.part import Part, State, Surroundings, authors_of, proof_of
+from harness.policy.starts import Attempt
+from harness.policy.system_key import Guard
+
+_LAUNCHER_GAVE_UP = 1  # snap-confine's die(): exit(1)
+_ON_DISK = (*COMPILED_SECCOMP, PolicyKind.APPARMOR_SOURCE)
+
+
+class StartClass(StrEnum):
+    """What an attempt came to."""
+
+    FRESH = "fresh"  # the service runs under policy of the running snapd
+    LUCKY = "lucky"  # so it does, but it did not wait and nothing would have held it back
+    STALE = "stale"  # it runs under policy of another build
+    UNCONFINED = "unconfined"  # it runs without policy that exists
+    MISSING = "missing"  # there was no policy on disk, and it ran or gave up
+    BROKEN = "broken"  # its launcher died of the policy on disk, and the running snapd makes a good one
+    UNSEEN = "unseen"  # it ran, or may have, and the evidence does not say under what
+    DEAD = "dead"  # its launcher died, and the evidence does not say why
+    WAITING = "waiting"  # its launcher had not executed it: no start yet
+    STOPPED = "stopped"  # its launcher was told to stop: no start
+
+
+_OF_CONFINEMENT = {
+    Class.FRESH: StartClass.FRESH,
+    Class.STALE: StartClass.STALE,
+    Class.MIXED: StartClass.STALE,
+    Class.UNCONFINED: StartClass.UNCONFINED,
+    Class.MISSING: StartClass.MISSING,
+    Class.WAITING: StartClass.UNSEEN,
+    Class.UNSEEN: StartClass.UNSEEN,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """An attempt with what it came to.
+
+    `daemon` is the snapd that ran, `early` says that it executed before that snapd's READY (None when
+    READY was not seen), `guard` what the system-key would have done about it; `why` is for people.
+    """
+
+    attempt: Attempt
+    kind: StartClass
+    daemon: Daemon | None
+    at: GuestTime
+    parts: tuple[Part, ...] = ()
+    why: str = ""
+    early: bool | None = False
+    guard: Guard = Guard.NONE
+    proof: tuple[Evidence, ...] = ()
+
+    @property
+    def waited(self) -> GuestTime:
+        """The time between the launcher's beginning and the execution of the service."""
+        return GuestTime(max(0, self.at - self.attempt.begun))
+
+
+def classify(boot: int, attempt: Attempt, known: Knowledge) -> Judged:
+    """Class one attempt of a boot."""
+    at = attempt.start.of.at if attempt.start else attempt.begun
+    daemon = known.daemons[boot].running(at)
+    if attempt.start is None:
+        return _without_start(boot, attempt, daemon, known)
+    line, start = attempt.start
+    proof = (Evidence(WITNESS, line, f"{start.tag}: process {start.pid} executed {start.exe}"),)
+    if daemon is None or not daemon.build:
+        why = "which snapd runs was not seen"
+        return Judged(
+            attempt=attempt, kind=StartClass.UNSEEN, daemon=daemon, at=at, why=why, early=None, proof=proof
+        )
+    return _with_start(boot, attempt, start, daemon, known, proof)
+
+
+# -- attempts that executed the service
+
+
+def _with_start(
+    boot: int, attempt: Attempt, start: Started, daemon: Daemon, known: Knowledge, proof: tuple[Evidence, ...]
+) -> Judged:
+    guard, key = _guard(boot, attempt, daemon, known)
+    early = None if daemon.ready is None else start.at < daemon.ready
+    kind, parts, why = _confinement(boot, attempt, start, daemon, known)
+    if kind == StartClass.FRESH and early is not False and guard == Guard.NONE:
+        kind = StartClass.LUCKY
+    return Judged(
+        attempt=attempt,
+        kind=kind,
+        daemon=daemon,
+        at=start.at,
+        parts=parts,
+        why=why,
+        early=early,
+        guard=guard,
+        proof=(*proof, *key),
+    )
+
+
+def _guard(
+    boot: int, attempt: Attempt, daemon: Daemon, known: Knowledge
+) -> tuple[Guard, tuple[Evidence, ...]]:
+    """Only `snap` compares the key: a launch without it was not guarded, one not seen may have been."""
+    guard, key = known.keys.guard(boot, attempt.compared_at, daemon.build)
+    if attempt.chain and not attempt.by_snap:
+        return Guard.NONE, (*key, _chain_evidence(attempt))
+    if not attempt.chain and guard == Guard.CONFIRMED:
+        return Guard.BELIEVED, key
+    return guard, key
+
+
+def _confinement(
+    boot: int, attempt: Attempt, start: Started, daemon: Daemon, known: Knowledge
+) -> tuple[StartClass, tuple[Part, ...], str]:
+    process = start.process
+    if process is None:
+        return StartClass.UNSEEN, (), "it had gone before its confinement was read"
+    if process.pid != start.pid:
+        return StartClass.UNSEEN, (), f"what was read is of process {process.pid}"
+    around = _surroundings(boot, attempt, start, known)
+    parts = confinement.parts_of(around, process, start.tag, daemon.build, known)
+    return _OF_CONFINEMENT[confinement.class_of(around, process, start.tag, parts)], parts, process.problem
+
+
+def _surroundings(boot: int, attempt: Attempt, start: Started, known: Knowledge) -> Surroundings:
+    moment = (boot, int(start.at))
+    files = (
+        *known.disk.files(_ON_DISK, start.tag, moment),
+        *known.disk.files(COMPILED_SECCOMP, GLOBAL, moment),
+    )
+    profiles = (start.profile,) if start.profile else ()
+    problems = () if known.disk.is_known(moment) else ("the disk had not been read by then",)
+    line = attempt.start.line if attempt.start else attempt.line
+    return Surroundings(line, files, profiles, problems)
+
+
+# -- attempts that did not
+
+
+def _without_start(boot: int, attempt: Attempt, daemon: Daemon | None, known: Knowledge) -> Judged:
+    kind, why, proof = _fate(boot, attempt, daemon, known)
+    return Judged(
+        attempt=attempt,
+        kind=kind,
+        daemon=daemon,
+        at=attempt.begun,
+        why=why,
+        early=None,
+        proof=(_chain_evidence(attempt), *proof),
+    )
+
+
+def _chain_evidence(attempt: Attempt) -> Evidence:
+    last = attempt.chain[-1].of.exe if attempt.chain else "nothing that was seen"
+    says = f"{attempt.tag}: process {attempt.pid or 'unknown'} executed {last}"
+    return Evidence(WITNESS, attempt.line, says)
+
+
+def _fate(
+    boot: int, attempt: Attempt, daemon: Daemon | None, known: Knowledge
+) -> tuple[StartClass, str, tuple[Evidence, ...]]:
+    if attempt.went_on:
+        return StartClass.UNSEEN, "it executed, but its confinement was not read", ()
+    if not attempt.is_main:
+        return StartClass.STOPPED, "a command of the service, not the service", ()
+    if attempt.end is None and attempt.followed:
+        return StartClass.DEAD, "how its launcher ended was not seen", ()
+    if attempt.end is None:
+        return StartClass.WAITING, "its launcher had not executed it", ()
+    line, change = attempt.end
+    unit = change.unit
+    state = f"{unit.active_state} ({unit.sub_state}), result {unit.result or 'none'}, {unit.exit_status}"
+    said = Evidence(WITNESS, line, f"{unit.name} is {state}")
+    if unit.active_state == "inactive" and unit.result in ("", "success") and attempt.chain:
+        return StartClass.STOPPED, "its launcher was told to stop", (said,)
+    gave_up = unit.result == "exit-code" and unit.exit_status == _LAUNCHER_GAVE_UP and bool(attempt.chain)
+    if not gave_up or daemon is None or not known.authors.whole.get((daemon.build, attempt.tag)):
+        return StartClass.DEAD, f"its launcher ended: {state}", (said,)
+    kind, why, proof = _blame(boot, attempt, (boot, int(change.at)), daemon, known)
+    return kind, f"its launcher gave up{why}", (said, *proof)
+
+
+def _blame(
+    boot: int, attempt: Attempt, at: tuple[int, int], daemon: Daemon, known: Knowledge
+) -> tuple[StartClass, str, tuple[Evidence, ...]]:
+    files = [
+        file
+        for file in known.disk.files(COMPILED_SECCOMP, attempt.tag, at)
+        if known.authors.expected(daemon.build, file.kind, file.name)
+    ]
+    if not files:
+        if not known.disk.is_known((boot, int(attempt.begun))):
+            return StartClass.DEAD, ", and the disk had not been read by then", ()
+        return StartClass.MISSING, f", and no seccomp policy of {_name(daemon, known)}'s kind was on disk", ()
+    bad = [(file, why, proof) for file in files for why, proof in _unfit(file, daemon, known)]
+    if not bad:
+        return StartClass.DEAD, " over good policy", ()
+    why = "; ".join(f"{base_name(file)} {short(file.sha256)} {said}" for file, said, _ in bad)
+    return StartClass.BROKEN, f", and {why}", tuple(one for _, _, proof in bad for one in proof)
+
+
+def _name(daemon: Daemon, known: Knowledge) -> str:
+    return known.builds.name(daemon.build)
+
+
+def _unfit(file: PolicyFile, daemon: Daemon, known: Knowledge) -> Iterator[tuple[str, tuple[Evidence, ...]]]:
+    """Why a compiled file is not what the running build makes, if that is so."""
+    found: set[Claim] = set()
+    for digest in programs(file).values():
+        found |= known.authors.of_digest(file.kind, file.name, digest)
+    authors = authors_of(found)
+    if not authors:
+        yield "is no policy of any known build", ()
+    elif daemon.build not in authors:
+        names = " or ".join(known.builds.name(author) for author in authors)
+        yield f"is of {names}", proof_of(found, authors)
+
+
+def stale_authors(judged: Judged) -> tuple[str, ...]:
+    """The builds that made what is stale."""
+    stale = (part for part in judged.parts if part.state == State.STALE)
+    return tuple(sorted({author for part in stale for author in part.authors}))

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""What /var/lib/snapd/system-key named at a moment: it is what makes `snap run` wait for snapd, or not.
+
+`snap run` (2.32 and later) compares the key once, when it starts: when it names the build that runs, the
+policy on disk is that build's, as far as snapd knows, and nothing else keeps a start from going on.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from harness.model.clock import GuestTime
+from harness.model.occurrence import FileChange
+from harness.model.timeline import SeenLook
+from harness.model.verdict import Evidence
+from harness.policy.authorship import WITNESS
+from harness.policy.builds import short
+from harness.policy.happened import Happened
+from harness.policy.writers import Writers
+
+PATH = "/var/lib/snapd/system-key"
+
+
+class Guard(StrEnum):
+    """Whether the key would have held a start back until snapd was ready, had policy been another's."""
+
+    CONFIRMED = "confirmed"  # a later look shows that it had named the running build since before
+    BELIEVED = "believed"  # the latest word of it before says so
+    NONE = "none"  # it named another build, or there was none
+    UNKNOWN = "unknown"  # nothing tells what it named
+
+
+# A moment, the line that tells of it, and the build named: empty when there was no key, None if not known.
+_Entry = tuple[tuple[int, int], int, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class SystemKeys:
+    """The builds that the key named; `later` are, for each boot, looks with since when it was so."""
+
+    entries: Sequence[_Entry]
+    later: Mapping[int, Sequence[tuple[int, int, int, str]]]
+
+    @classmethod
+    def of(cls, looks: Sequence[SeenLook], happened: Mapping[int, Happened], writers: Writers) -> SystemKeys:
+        """Gather them from a whole run; `looks` are in order."""
+        named = {key.sha256: key.build_id for seen in looks if (key := seen.look.system_key) and key.sha256}
+        entries = sorted((*_from_looks(looks), *_from_changes(happened, writers, named)), key=_when)
+        later: dict[int, list[tuple[int, int, int, str]]] = {}
+        for seen in looks:
+            key = seen.look.system_key
+            since = key.changed - seen.look.boot_wall if key else seen.look.at
+            entry = (int(seen.look.at), since, seen.line, key.build_id if key else "")
+            later.setdefault(seen.taken.boot, []).append(entry)
+        return cls(entries, {boot: sorted(found) for boot, found in later.items()})
+
+    def guard(self, boot: int, at: GuestTime, build: str) -> tuple[Guard, tuple[Evidence, ...]]:
+        """Whether the key named `build` when a launcher compared it at `at`, and what shows it."""
+        looks = self.later.get(boot, ())
+        number = bisect_left(looks, int(at), key=_first)
+        if number < len(looks):
+            _, since, line, named = looks[number]
+            if named == build and since <= at:
+                says = f"the system-key names build {short(build)} since before the start"
+                return Guard.CONFIRMED, (Evidence(WITNESS, line, says),)
+        number = bisect_right(self.entries, (boot, int(at)), key=_when)
+        _, line, named_last = self.entries[number - 1] if number else ((0, 0), 0, None)
+        if named_last is None:
+            return Guard.UNKNOWN, ()
+        names = f"names build {short(named_last)}" if named_last else "was not there"
+        proof = (Evidence(WITNESS, line, f"the system-key {names} before the start"),)
+        return (Guard.BELIEVED if named_last == build else Guard.NONE), proof
+
+
+def _when(entry: _Entry) -> tuple[int, int]:
+    return entry[0]
+
+
+def _first(entry: tuple[int, int, int, str]) -> int:
+    return entry[0]
+
+
+def _from_looks(looks: Sequence[SeenLook]) -> Iterator[_Entry]:
+    for seen in looks:
+        key = seen.look.system_key
+        since = max(0, key.changed - seen.look.boot_wall) if key else seen.look.at
+        yield (seen.taken.boot, min(since, seen.look.at)), seen.line, key.build_id if key else ""
+
+
+def _from_changes(
+    happened: Mapping[int, Happened], writers: Writers, named: Mapping[str, str]
+) -> Iterator[_Entry]:
+    for one in writers.all:
+        if one.change.path == PATH:
+            build = named.get(one.change.sha256) or (one.daemon.build if one.daemon else "")
+            yield (one.boot, one.change.at), one.line, build or None
+    for boot, happenings in happened.items():
+        for line, change in happenings.files:
+            if change.path == PATH and change.change == FileChange.DELETED:
+                yield (boot, change.at), line, ""

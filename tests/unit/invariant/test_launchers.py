@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""Launchers that died, that wait, and what looks like one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from harness.model.observation import PolicyKind
+from harness.model.occurrence import (
+    Executed,
+    UnitChanged,
+)
+from harness.model.scenario import RebootHow
+from tests.unit.builders import (
+    BLUEZ,
+    NEW,
+    NEWER,
+    Guest,
+    digest,
+)
+from tests.unit.start_findings import (
+    HELD,
+    UNPROVEN,
+    VIOLATED,
+    edited,
+    one_service,
+    starts,
+    told,
+    without,
+)
+
+# -- launchers that died
+
+
+def damaged(guest: Guest) -> Guest:
+    cut = digest("cut short")
+    guest.write(PolicyKind.SECCOMP_BIN, BLUEZ, cut, {"whole": cut})
+    return guest
+
+
+def healed(guest: Guest) -> Guest:
+    """snapd regenerates and the service is started again: a look sees nothing of what was."""
+    guest.key = None
+    key = (PolicyKind.SECCOMP_SOURCE, BLUEZ)
+    guest.files[key] = replace(guest.files[key], sha256=digest("to be written anew"))
+    return guest.start_snapd().start_service(BLUEZ, restarts=1).look()
+
+
+def test_a_launcher_that_died_of_damaged_policy_is_broken_although_it_was_repaired() -> None:
+    guest = healed(damaged(one_service().reboot()).fail_launch(BLUEZ, sub="auto-restart"))
+    assert told(starts(guest, 3)) == [(VIOLATED, "broken"), (HELD, "fresh")]
+    assert "no policy of any known build" in starts(guest, 3)[0].summary
+
+
+def test_a_launcher_that_died_of_another_builds_policy_is_broken() -> None:
+    guest = Guest(streams=True, tags=(BLUEZ,), core=NEW).power_on().install(NEW).start_services().look()
+    guest.install(NEWER).look(boot_end=False).revert(NEW, start=False)
+    guest.reboot(RebootHow.RESET).fail_launch(BLUEZ, sub="auto-restart")
+    guest.start_snapd().start_service(BLUEZ, restarts=1).look()
+    (found, after) = starts(guest, 2)
+    assert told([found, after]) == [(VIOLATED, "broken"), (HELD, "fresh")]
+    assert "is of 2.77.1" in found.summary
+
+
+def test_a_launcher_that_gave_up_without_policy_is_missing() -> None:
+    guest = one_service()
+    gone = guest.files.pop((PolicyKind.SECCOMP_BIN, BLUEZ))
+    guest.stream.deletes(guest.stream.runs("/usr/bin/rm", 800), gone)
+    guest.reboot().fail_launch(BLUEZ, sub="auto-restart")
+    assert told(starts(healed(guest), 3)) == [(VIOLATED, "missing"), (HELD, "fresh")]
+
+
+def test_a_launcher_that_waited_for_missing_policy_and_became_fresh_is_held() -> None:
+    guest = one_service()
+    gone = guest.files.pop((PolicyKind.SECCOMP_BIN, BLUEZ))
+    guest.stream.deletes(guest.stream.runs("/usr/bin/rm", 800), gone)
+    guest.key = None
+    guest.files.pop((PolicyKind.SECCOMP_SOURCE, BLUEZ))
+    guest.reboot().start_snapd().start_service(BLUEZ, waited=10.0).look()
+    (found,) = starts(guest, 3)
+    assert told([found]) == [(HELD, "fresh")]
+    assert "10.00 s after its launcher began" in found.summary
+
+
+@pytest.mark.parametrize("status", [1, 3])
+def test_a_launcher_that_died_otherwise_is_dead(status: int) -> None:
+    guest = one_service().reboot().start_snapd().fail_launch(BLUEZ, sub="auto-restart", status=status)
+    guest.start_service(BLUEZ, restarts=1).look()
+    assert told(starts(guest, 3)) == [(UNPROVEN, "dead"), (HELD, "fresh")]
+
+
+def test_a_launcher_whose_end_was_not_seen_is_dead_when_another_followed() -> None:
+    guest = healed(damaged(one_service().reboot()).fail_launch(BLUEZ, sub="auto-restart"))
+    failed = without(guest, 3, UnitChanged, when=lambda one: one.unit.sub_state == "auto-restart")
+    assert told(starts(failed, 3)) == [(UNPROVEN, "dead"), (HELD, "fresh")]
+
+
+def test_a_failure_of_which_nothing_else_was_seen_is_unseen() -> None:
+    guest = healed(damaged(one_service().reboot()).fail_launch(BLUEZ, sub="auto-restart"))
+    pid = 1000
+    unseen = without(guest, 3, Executed, when=lambda one: one.pid == pid)
+    assert (UNPROVEN, "unseen") in told(starts(unseen, 3))
+
+
+# -- no start
+
+
+def test_a_launcher_that_waits_is_no_start_yet() -> None:
+    guest = one_service().reboot().start_snapd()
+    guest.stream.launches(BLUEZ, guest.next_pid(), "2.57.6", until=2)
+    guest.tick()
+    found = starts(guest.look(), 3)
+    assert told(found) == [(UNPROVEN, "waiting")]
+
+
+def test_what_waited_when_its_boot_was_cut_short_is_nothing() -> None:
+    guest = one_service().reboot().start_snapd()
+    guest.stream.launches(BLUEZ, guest.next_pid(), "2.57.6", until=2)
+    guest.reboot().start_snapd().start_services().look()
+    assert starts(guest, 3) == []
+
+
+def test_hooks_and_commands_of_people_are_no_starts() -> None:
+    guest = one_service().reboot().start_snapd().start_services()
+    at = guest.now
+    person = Executed(
+        at=at, pid=9000, exe="/usr/bin/snap", argv=("snap", "run", "bluez"), unit="user@0.service"
+    )
+    other = Executed(at=at, pid=9001, exe="/usr/bin/snap", argv=("snap", "install", "x"))
+    nmcli = Executed(at=at, pid=9002, exe="/usr/bin/snap", argv=("snap", "run", "network-manager.nmcli"))
+    hooked = ("snap", "run", "--hook=configure", "bluez")
+    by_snapd = Executed(at=at, pid=9003, exe="/usr/bin/snap", argv=hooked, unit="snapd.service")
+    untold = Executed(at=at, pid=9004, exe="/usr/bin/snap", argv=hooked)
+    guest.stream.say(person, other, nmcli, by_snapd, untold)
+    assert told(starts(guest.look(), 3)) == [(HELD, "fresh")]
+
+
+def test_a_launch_without_a_unit_is_known_by_its_arguments() -> None:
+    guest = one_service().reboot().start_snapd()
+    guest.stream.launches(BLUEZ, guest.next_pid(), "2.57.6", until=3)
+    guest.look()
+    timeline = edited(guest, 3, lambda one: replace(one, unit="") if isinstance(one, Executed) else one)
+    assert told(starts(timeline, 3)) == [(UNPROVEN, "waiting")]
