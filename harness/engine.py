@@ -155,7 +155,7 @@ class _Execution:
         return ""
 
     def _look(self, action: Look, machine: Machine, deadline: Deadline, *, settle: bool) -> str:
-        look = machine.look(action.reason, deadline, settle=settle)
+        look = machine.look(action.reason, deadline, settle=settle, twins=action.twins)
         self._record.write(
             LookTaken(self.number, machine.boot, look.number, action.expects_core, action.boot_end)
         )

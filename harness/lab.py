@@ -55,6 +55,11 @@ from harness.scenario.catalogue import load_catalogue
 
 WITNESS_RAW = "witness.raw"
 _START_SECONDS = 60.0
+# What the witness reads later, kept from the kernel's own start: every program executed and every process
+# forked, some 100 bytes each, in a buffer for each CPU (Documentation/admin-guide/kernel-parameters.txt).
+TRACE_FROM_START = (
+    "trace_event=sched:sched_process_exec,sched:sched_process_fork trace_buf_size=1M trace_clock=boot"
+)
 _NO_KVM = Path("/dev/null/kvm")
 
 
@@ -219,7 +224,7 @@ class Lab:
         overlay: Path,
         directory: RunDirectory,
     ) -> MachineSpec:
-        words = (f"root={prepared.image.root}", prepared.image.cmdline, self.options.append)
+        words = (f"root={prepared.image.root}", prepared.image.cmdline, TRACE_FROM_START, self.options.append)
         return MachineSpec(
             name=directory.path.name,
             memory_mib=self.options.memory_mib,

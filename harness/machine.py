@@ -38,6 +38,7 @@ from harness.qemu.console import ConsoleFollower
 from harness.qemu.instance import Instance
 
 LOOK_SECONDS = 30.0  # nominal: a look itself takes 1 to 3 s under TCG
+TWINS_SECONDS = 120.0  # nominal: one takes 2 to 5 s under TCG, and the witness gives each 30 s
 PAYLOAD_SERIAL = "payload"
 _PAYLOAD = "/run/revert-safety/payload"
 _MOUNT_PAYLOAD = (
@@ -155,10 +156,13 @@ class Machine:
         """Wait until a started change is done."""
         return Snapd(self.shell).await_change(change, deadline)
 
-    def look(self, reason: str, deadline: Deadline, *, settle: bool) -> Look:
+    def look(self, reason: str, deadline: Deadline, *, settle: bool, twins: bool = False) -> Look:
         """Have the witness read the guest; with `settle`, after waiting for calm until the deadline."""
         wait = deadline.remaining if settle else 0.0
-        return self._witness.look(reason, wait, Deadline.after(wait + self.patience.seconds(LOOK_SECONDS)))
+        seconds = LOOK_SECONDS + (TWINS_SECONDS if twins else 0.0)
+        return self._witness.look(
+            reason, wait, Deadline.after(wait + self.patience.seconds(seconds)), twins=twins
+        )
 
     def check(self, check: Check) -> tuple[bool | None, str]:
         """Read a check through testinfra: whether it passed (None: unreadable) and what was seen."""

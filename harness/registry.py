@@ -14,6 +14,7 @@ from harness.invariant import (
     revert_restores_policy,
     services_after_policy,
     snapd_identity,
+    twin_agrees,
     units_healthy,
 )
 from harness.model.timeline import Timeline
@@ -23,6 +24,7 @@ Judge = Callable[[Timeline, Mapping[str, tuple[str, ...]]], tuple[Finding, ...]]
 
 JUDGES: Mapping[str, Judge] = {
     "policy-from-running-snapd": policy_from_running_snapd.judge,
+    "twin-agrees": twin_agrees.judge,
     "services-after-policy": services_after_policy.judge,
     "revert-restores-policy": revert_restores_policy.judge,
     "one-policy-on-disk": one_policy_on_disk.judge,

@@ -12,6 +12,7 @@ from harness.judge import judge_directory
 from harness.lab import Lab, LabOptions
 from harness.model.plan import Plan
 from harness.results import Runner, RunResult
+from harness.running_page import write_page
 
 
 @contextmanager
@@ -24,6 +25,8 @@ def lab_runner(options: LabOptions, tell: Tell) -> Iterator[Runner]:
 
     def run_and_judge(plan: Plan) -> RunResult:
         directory = run_plan(plan, lab, tell)
-        return RunResult(plan, directory, judge_directory(directory))
+        verdict = judge_directory(directory)
+        write_page(directory, verdict, tell)
+        return RunResult(plan, directory, verdict)
 
     yield run_and_judge

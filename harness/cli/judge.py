@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from harness.cli import verdict_page
 from harness.judge import judge_directory
 from harness.results import came_of
+from harness.running_page import write_page
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -17,5 +19,10 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def carry_out(arguments: argparse.Namespace) -> int:
     verdict = judge_directory(arguments.directory)
+    write_page(arguments.directory, verdict, _tell)
     verdict_page.show(arguments.directory, verdict)
     return came_of(verdict).exit_code
+
+
+def _tell(line: str) -> None:
+    print(f"harness: {line}", file=sys.stderr)

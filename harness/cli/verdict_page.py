@@ -7,13 +7,16 @@ import os
 import sys
 from pathlib import Path
 
+from harness.host.rundir import RunDirectory
 from harness.model.verdict import Verdict
 from harness.record import read_timeline
 from harness.report.text import render
 
 
 def show(directory: Path, verdict: Verdict) -> None:
-    """Print the report and, last, where the run directory is."""
+    """Print the report, where its page for a browser is, and last where the run directory is."""
     colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     print(render(read_timeline(directory), verdict, colour).rstrip())
-    print(f"\n{directory}", flush=True)
+    page = RunDirectory(directory).page
+    print(f"\n{page}" if page.exists() else "")
+    print(directory, flush=True)

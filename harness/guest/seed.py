@@ -25,13 +25,28 @@ MANAGEMENT_INTERFACE = "eth0"
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin"
 
+# The compiled code of the standard library is there, but nobody may write ours beside it.
+_WITNESS = f"/usr/bin/python3 -I -S -B {HOME}/witness"
+_RUNS_ALREADY = f"{HOME}/witness-runs"
+
+# Started by our initrd, before systemd: a unit would come late, and stop before the boot's end. It ends by
+# systemd's last signals to all processes. Where a user's own initrd does not start it, the unit does.
+_EARLY = f"""\
+: >{_RUNS_ALREADY}
+{{
+	echo -1000 >/proc/self/oom_score_adj
+	until {_WITNESS}; do sleep 1; done
+}} </dev/null &
+"""
+
 _WITNESS_UNIT = f"""\
 [Unit]
 Description=Witness of the revert-safety harness
 DefaultDependencies=no
+ConditionPathExists=!{_RUNS_ALREADY}
 
 [Service]
-ExecStart=/usr/bin/python3 -I -B {HOME}/witness
+ExecStart={_WITNESS}
 Restart=on-failure
 RestartSec=1
 StandardOutput=journal+console
@@ -154,4 +169,5 @@ def _command_channel(keys: RunKeys, address: str) -> dict[str, Entry]:
 
 def _witness() -> dict[str, Entry]:
     files = {f"{HOME}/witness/probe/{name}": Entry(content) for name, content in probe_files().items()}
-    return {f"{HOME}/witness/__main__.py": Entry(_START.encode()), **files}
+    start = {f"{HOME}/witness/__main__.py": Entry(_START.encode()), f"{HOME}/early": Entry(_EARLY.encode())}
+    return {**start, **files}

@@ -111,13 +111,13 @@ class Witness:
 
         return self._await(ready, deadline, "the guest to accept ssh connections")
 
-    def look(self, reason: str, settle: float, deadline: Deadline) -> Look:
+    def look(self, reason: str, settle: float, deadline: Deadline, *, twins: bool = False) -> Look:
         """A reading of the guest, taken when it is calm or `settle` seconds have passed.
 
         A look takes seconds itself, so the deadline lies beyond `settle`. Raises TimedOut, and GuestFailed
         when the witness could not look or the machine is gone.
         """
-        number = self._ask(reason, min(settle, deadline.remaining, _LONGEST_SETTLE))
+        number = self._ask(reason, min(settle, deadline.remaining, _LONGEST_SETTLE), twins)
         self._await(lambda: number in self._answers or None, deadline, f"a look ({reason})")
         answer = self._answers.pop(number)
         if isinstance(answer, Trouble):
@@ -126,11 +126,11 @@ class Witness:
             )
         return answer.look
 
-    def _ask(self, reason: str, settle: float) -> int:
+    def _ask(self, reason: str, settle: float, twins: bool) -> int:
         with self._changed:
             self._requests += 1
             number = self._requests
-        line = codec.dumps(LookRequest(number, reason, settle)).encode() + b"\n"
+        line = codec.dumps(LookRequest(number, reason, settle, twins)).encode() + b"\n"
         try:
             sent = self._channel.send(line, socket.MSG_DONTWAIT)
         except OSError as error:

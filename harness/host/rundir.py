@@ -22,7 +22,7 @@ WITNESS = "witness.jsonl"
 CONSOLE = "console.log"
 QEMU_LOG = "qemu.log"
 VERDICT = "verdict.json"
-REPORT = "report.txt"
+PAGE = "report.html"
 LOCK = "lock"
 
 
@@ -57,8 +57,8 @@ class RunDirectory:
         return self.path / VERDICT
 
     @property
-    def report(self) -> Path:
-        return self.path / REPORT
+    def page(self) -> Path:
+        return self.path / PAGE
 
 
 @contextmanager

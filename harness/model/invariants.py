@@ -28,7 +28,8 @@ class InvariantSpec:
     """An invariant's name and shape.
 
     `check` names a check that is read, with the same parameters, at each boot's end; `snap` is the
-    catalogue's name of the snap that provides what is checked, where a scenario installs it.
+    catalogue's name of the snap that provides what is checked, where a scenario installs it. `twins` tells
+    that it needs twins of the services.
     """
 
     name: str
@@ -36,6 +37,7 @@ class InvariantSpec:
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     check: str = ""
     snap: str = ""
+    twins: bool = False
 
 
 INVARIANTS: Mapping[str, InvariantSpec] = {
@@ -57,6 +59,12 @@ INVARIANTS: Mapping[str, InvariantSpec] = {
             "services-after-policy",
             "every service starts after the snapd that runs is READY, or with its system-key in place",
             {"services": Parameter("security tags (snap.NAME.APP) to judge", many=True, default=())},
+        ),
+        InvariantSpec(
+            "twin-agrees",
+            "once a boot has settled, a second start of each service gets the policy that the service has",
+            {"services": Parameter("security tags (snap.NAME.APP) to judge", many=True, default=())},
+            twins=True,
         ),
         InvariantSpec(
             "revert-restores-policy",

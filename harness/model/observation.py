@@ -137,6 +137,18 @@ class ServiceSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TwinSeen:
+    """A shell that was started under a service's security tag, as the service would be started now.
+
+    `process` is None when it never came to be; `problem` says why.
+    """
+
+    tag: str
+    process: ProcessSeen | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
     """One complete reading of the guest, by its witness.
 
@@ -158,3 +170,4 @@ class Look:
     services: tuple[ServiceSeen, ...]
     failed_units: tuple[UnitSeen, ...] = ()
     problems: tuple[str, ...] = ()
+    twins: tuple[TwinSeen, ...] = ()

@@ -116,13 +116,14 @@ class Look:
     `expects_core` is the catalogue's name of the core whose snapd the sequence implies at this
     point. `checks` are read through testinfra at the same time. `boot_end` marks the look that an
     end-state invariant judges its boot by; it waits until the guest has nothing left to do, and says
-    so when its time passes first.
+    so when its time passes first. With `twins` each service is started a second time for comparison.
     """
 
     reason: str
     expects_core: str
     boot_end: bool = False
     checks: tuple[Check, ...] = ()
+    twins: bool = False
 
 
 @dataclass(frozen=True, slots=True)

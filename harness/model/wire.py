@@ -62,11 +62,15 @@ Said = Hello | Ready | Looked | Occurred | Trouble
 
 @dataclass(frozen=True, slots=True)
 class LookRequest:
-    """Ask for a look. The witness first waits up to `settle` seconds for the guest to be settled."""
+    """Ask for a look. The witness first waits up to `settle` seconds for the guest to be settled.
+
+    With `twins` it then starts a twin of each snap service.
+    """
 
     request: int
     reason: str
     settle: float
+    twins: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,18 @@ import select
 import time
 from typing import Any
 
+from . import twin
+from .audit import open_profile_watch
 from .bus import Bus
 from .calm import await_calm
 from .files import FileReader
+from .filewatch import FileWatch
 from .look import Looker, boot_id, guest_time
 from .marker import Marker
+from .signals import UnitOpener
+from .tracewatch import TraceWatch
 from .units import Units
+from .watch import Slot, Watch
 
 JSON = dict[str, Any]
 
@@ -65,11 +71,13 @@ class Port:
 class Agent:
     """Says what it sees until the machine stops."""
 
-    def __init__(self, port: Port, marker: Marker) -> None:
+    def __init__(self, port: Port, marker: Marker, slots: list[Slot]) -> None:
         self._port = port
         self._marker = marker
-        self._units = Units(Bus())
-        self._looker = Looker(self._units, FileReader())
+        self._bus = Bus()
+        self._units = Units(self._bus)
+        self._looker = Looker(self._units, FileReader(), self._glance)
+        self._watch = Watch(port.say, slots)
         self._is_ready = False
 
     def hello(self) -> None:
@@ -89,25 +97,32 @@ class Agent:
     def live(self) -> None:
         """Serve for good."""
         while True:
-            if self._wait(None):
+            if self._wait([self._port.descriptor], None):
                 for line in self._port.lines():
                     self._answer(line)
 
-    def _wait(self, seconds: float | None) -> bool:
-        """Wait for a request or the time's end; says `ready` as soon as it can."""
-        watched = [self._port.descriptor] + ([] if self._is_ready else [self._marker.descriptor])
+    def _wait(self, requests: list[int], seconds: float | None) -> bool:
+        """Wait for a request or the time's end, or less; tells of all else that happens meanwhile."""
+        self._watch.open()
         if not self._is_ready and self._marker.seen():
             self._is_ready = True
             self._port.say({"type": "ready", "boot_id": boot_id(), "at": guest_time()})
-        readable, _, _ = select.select(watched, [], [], seconds)
-        return self._port.descriptor in readable
+        marker = [] if self._is_ready else [self._marker.descriptor]
+        watched = self._watch.descriptors
+        times = [time for time in (seconds, self._watch.patience) if time is not None]
+        readable, _, _ = select.select([*requests, *marker, *watched], [], [], min(times, default=None))
+        self._watch.read(set(readable) & set(watched))
+        return bool(set(readable) & set(requests))
 
     def _pause(self, seconds: float) -> None:
-        """Wait, still saying `ready`; requests stay in the port."""
-        if self._wait(0):
-            time.sleep(seconds)
-        else:
-            self._wait(seconds)
+        """Let time pass; requests stay in the port."""
+        ends = time.monotonic() + seconds
+        while (left := ends - time.monotonic()) > 0:
+            self._wait([], left)
+
+    def _glance(self) -> None:
+        """Tell of what has happened, without waiting."""
+        self._wait([], 0)
 
     def _answer(self, line: bytes) -> None:
         request = 0
@@ -115,9 +130,13 @@ class Agent:
             asked = json.loads(line)
             request = int(asked["request"])
             look = self._calm_look(str(asked["reason"]), float(asked["settle"]))
+            if asked.get("twins"):
+                look["twins"] = twin.read_twins([service["tag"] for service in look["services"]], self._pause)
             self._port.say({"type": "looked", "request": request, "look": look})
         except Exception as error:  # whatever it is, the host must hear of it
             self._port.say(_trouble(request, f"{type(error).__name__}: {error}"))
+        finally:
+            self._bus.close()  # while it is open, PID 1 sends every signal there too
 
     def _calm_look(self, reason: str, settle: float) -> JSON:
         """A look at a calm guest. A service that fails again and again can start between calm and look."""
@@ -152,9 +171,22 @@ def find_port(name: str = PORT) -> str:
 def main() -> None:
     """Run as the witness of this guest."""
     port = Port(os.open(find_port(), os.O_RDWR | os.O_CLOEXEC))
-    agent = Agent(port, Marker(SSH_MARKER))
+    agent = Agent(port, Marker(SSH_MARKER), slots())
     agent.hello()
     agent.live()
+
+
+def slots() -> list[Slot]:
+    """All sources, the most urgent first: a process that has just become a service may soon end.
+
+    Most of what systemd and fanotify tell is thrown away, and waking up for it costs milliseconds.
+    """
+    return [
+        Slot("the kernel's trace", lambda: TraceWatch(guest_time)),
+        Slot("AppArmor's records", lambda: open_profile_watch(guest_time)),
+        Slot("systemd's signals", UnitOpener(guest_time), rest=0.1),
+        Slot("files", lambda: FileWatch(guest_time), rest=0.2),
+    ]
 
 
 def _trouble(request: int, message: str) -> JSON:

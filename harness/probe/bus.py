@@ -14,6 +14,8 @@ from typing import Any
 
 PRIVATE_SOCKET = "/run/systemd/private"
 SECONDS = 10.0
+# BEGIN goes with the rest: PID 1 forgets a first call that it reads in one piece with BEGIN.
+AUTHENTICATE = b"\0AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n"
 METHOD_RETURN, ERROR = 2, 3
 PATH, INTERFACE, MEMBER, ERROR_NAME, REPLY_SERIAL, SIGNATURE = 1, 2, 3, 4, 5, 8
 _SIZES = {"y": "B", "b": "I", "n": "h", "q": "H", "i": "i", "u": "I", "x": "q", "t": "Q", "d": "d", "h": "I"}
@@ -74,8 +76,7 @@ class Bus:
         try:
             connection.settimeout(SECONDS)
             connection.connect(self._path)
-            # BEGIN goes with the rest: PID 1 forgets a first call that it reads in one piece with BEGIN.
-            connection.sendall(b"\0AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n")
+            connection.sendall(AUTHENTICATE)
             answer = b""
             while answer.count(b"\r\n") != 2:
                 answer += _exactly(connection, 1)
@@ -93,8 +94,12 @@ def _receive(connection: socket.socket) -> tuple[int, dict[int, Any], bytes]:
         raise ValueError("a message in an unknown byte order")
     body_size, _serial, fields_size = struct.unpack_from("<III", head, 4)
     fields = _exactly(connection, (fields_size + 7) & ~7)[:fields_size]
-    pairs = Reader(head[12:] + fields, 0, skipped=12).values("a(yv)")[0]
-    return head[1], dict(pairs), _exactly(connection, body_size)
+    return head[1], parse_fields(head, fields), _exactly(connection, body_size)
+
+
+def parse_fields(head: bytes, fields: bytes) -> dict[int, Any]:
+    """The header fields of a message, of its first 16 bytes and those after; raises as `Reader` does."""
+    return dict(Reader(head[12:] + fields, 0, skipped=12).values("a(yv)")[0])
 
 
 def _exactly(connection: socket.socket, size: int) -> bytes:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 import hashlib
 import os
@@ -35,6 +36,22 @@ KINDS = (
 
 # `# BUILD-ID LIBSECCOMP HASH FEATURES`, which snapd 2.39 and later write into every source.
 _VERSION_LINE = re.compile(rb"^# ([0-9a-f]{16,}) \d[\w.~+-]* [0-9a-f]{16,}\b", re.MULTILINE)
+
+
+def kind_of(path: str) -> Kind | None:
+    """The kind of a policy file, by its path; None when it is none."""
+    directory, base = os.path.split(path)
+    for kind in KINDS:
+        where, pattern = os.path.split(kind.pattern)
+        is_there = directory.count("/") == where.count("/") and fnmatch.fnmatchcase(directory, where)
+        if is_there and fnmatch.fnmatchcase(base, pattern):
+            return kind
+    return None
+
+
+def name_of(kind: Kind, path: str) -> str:
+    """The policy's name."""
+    return os.path.basename(path).removesuffix(kind.suffix)
 
 
 class Content(NamedTuple):
@@ -75,7 +92,7 @@ class FileReader:
             {
                 "path": path[len(self._root) :],
                 "kind": kind.kind,
-                "name": os.path.basename(path).removesuffix(kind.suffix),
+                "name": name_of(kind, path),
                 "sha256": content.sha256,
                 "size": status.st_size,
                 "changed": status.st_ctime_ns,

@@ -31,11 +31,12 @@ def guest_time() -> int:
 
 
 class Looker:
-    """Takes looks, numbered from 1 within this boot."""
+    """Takes looks, numbered from 1 within this boot; `meanwhile` is called again and again during one."""
 
-    def __init__(self, units: Units, files: FileReader) -> None:
+    def __init__(self, units: Units, files: FileReader, meanwhile: Callable[[], None] = lambda: None) -> None:
         self._units = units
         self._files = files
+        self._meanwhile = meanwhile
         self._number = 0
 
     def look(self, reason: str, unsettled: list[str]) -> JSON:
@@ -60,6 +61,7 @@ class Looker:
             "services": services,
             "failed_units": self._failed(problems),
             "problems": problems,
+            "twins": [],
         }
 
     def _services(self, problems: list[str]) -> list[JSON]:
@@ -74,8 +76,8 @@ class Looker:
         names = self._attempt(problems, self._units.failed, NOTHING)
         return [self._attempt(problems, lambda n=n: self._units.read(n), _unknown(n)) for n in names]  # type: ignore[misc]
 
-    @staticmethod
-    def _attempt(problems: list[str], read: Callable[[], T], instead: T) -> T:
+    def _attempt(self, problems: list[str], read: Callable[[], T], instead: T) -> T:
+        self._meanwhile()
         try:
             return read()
         except (BusError, OSError, ValueError, TypeError) as error:

@@ -11,17 +11,36 @@ from . import tracing
 
 JSON = dict[str, Any]
 
+LONGEST_COMMAND_LINE = 4096
 TICK = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 CGROUPS = ("/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/sys/fs/cgroup/systemd")
 _LABEL = re.compile(r"(.*) \((\w+)\)")
 
 
-def exe_of(pid: int) -> str:
+def exe_of(pid: int, proc: str = "/proc") -> str:
     """The executable's path; empty for a kernel thread and for a process that has gone."""
     try:
-        return os.readlink(f"/proc/{pid}/exe")
+        return os.readlink(f"{proc}/{pid}/exe")
     except OSError:
         return ""
+
+
+def argv_of(pid: int, proc: str = "/proc") -> list[str]:
+    """The command line, cut when it is long; empty when the process has gone."""
+    try:
+        with open(f"{proc}/{pid}/cmdline", "rb") as file:
+            raw = file.read(LONGEST_COMMAND_LINE)
+    except OSError:
+        return []
+    return [word.decode("utf-8", "backslashreplace") for word in raw.removesuffix(b"\0").split(b"\0")]
+
+
+def parent_of(pid: int, proc: str = "/proc") -> int:
+    """The parent's pid; 0 when the process has gone."""
+    try:
+        return int(_stat(pid, proc)[1])
+    except (OSError, IndexError):
+        return 0
 
 
 def started(pid: int) -> int:
@@ -103,9 +122,9 @@ def _seccomp_mode(pid: int) -> int:
     return -1
 
 
-def _stat(pid: int) -> list[str]:
+def _stat(pid: int, proc: str = "/proc") -> list[str]:
     """The fields of /proc/PID/stat from the third on; the second, the command's name, may hold anything."""
-    return _text(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    return _text(f"{proc}/{pid}/stat").rpartition(")")[2].split()
 
 
 def _text(path: str) -> str:

@@ -19,12 +19,43 @@ def read_profiles(problems: list[str], policy: str = POLICY) -> list[dict[str, A
         return found
     for directory in _profile_directories(policy):
         try:
-            found += _read(directory)
+            profile = _read(directory)
+            found += [profile] if "snap" in profile["name"] else []
         except FileNotFoundError:
             continue  # it was removed or replaced while we looked
         except OSError as error:
             problems.append(f"cannot read {directory}: {error.strerror}")
     return sorted(found, key=lambda profile: str(profile["name"]))
+
+
+def read_profile(name: str, policy: str = POLICY) -> dict[str, Any] | None:
+    """The loaded profile of that name in the first namespace, or None when there is none."""
+    above = policy
+    for part in name.split("//"):
+        directories = os.path.join(above, "profiles")
+        stem = f"{_mangled(part)}."
+        numbered = [d for d in _names(directories) if d.startswith(stem) and d[len(stem) :].isdigit()]
+        found = [d for d in numbered if _name_of(os.path.join(directories, d)).rpartition("//")[2] == part]
+        if not found:
+            return None
+        above = os.path.join(directories, max(found, key=lambda d: int(d[len(stem) :])))
+    try:
+        return {"type": "loaded-profile", **_read(above), "name": name}
+    except OSError:
+        return None
+
+
+def _mangled(name: str) -> str:
+    """A profile's name as its directory begins (mangle_name in apparmorfs.c); a number follows."""
+    kept = name.lstrip("/.").replace("/", ".").replace(" ", "_")
+    return "".join(c for c in kept if (c.isascii() and c.isalnum()) or c in "._-")
+
+
+def _name_of(directory: str) -> str:
+    try:
+        return _line(directory, "name")
+    except OSError:
+        return ""
 
 
 def _profile_directories(policy: str) -> list[str]:
@@ -43,12 +74,9 @@ def _below(profiles: str) -> list[str]:
     return found
 
 
-def _read(directory: str) -> list[dict[str, Any]]:
-    name = _line(directory, "name")
-    if "snap" not in name:
-        return []
+def _read(directory: str) -> dict[str, Any]:
     digests = {digest: _line(directory, digest) for digest in DIGESTS if _has(directory, digest)}
-    return [{"name": name, "mode": _line(directory, "mode"), **digests}]
+    return {"name": _line(directory, "name"), "mode": _line(directory, "mode"), **digests}
 
 
 def _has(directory: str, name: str) -> bool:
@@ -61,7 +89,11 @@ def _line(directory: str, name: str) -> str:
 
 
 def _listed(directory: str) -> list[str]:
+    return [os.path.join(directory, name) for name in _names(directory)]
+
+
+def _names(directory: str) -> list[str]:
     try:
-        return [os.path.join(directory, name) for name in os.listdir(directory)]
+        return os.listdir(directory)
     except FileNotFoundError:
         return []

@@ -7,23 +7,30 @@ from collections.abc import Iterator
 
 from harness.model.observation import ServiceSeen
 from harness.model.timeline import BootRecord, SeenLook, Timeline
+from harness.model.verdict import Verdict
 from harness.policy import confinement
 from harness.policy.builds import Builds, short
 from harness.policy.knowledge import Knowledge
 from harness.policy.part import Part
 from harness.report.layout import Page, columns
+from harness.report.numbered import numbered
+from harness.report.starts import starts
+from harness.report.story import story
 
 _SERVICE, _PART, _CLASS = 38, 22, 14
 
 
-def boots(timeline: Timeline, page: Page) -> Iterator[str]:
-    """A paragraph for each boot."""
+def boots(timeline: Timeline, verdict: Verdict, page: Page) -> Iterator[str]:
+    """A paragraph for each boot, with its starts where the witness told of them as they happened."""
     known = Knowledge.of(timeline)
+    started = starts(timeline, known, numbered(verdict))
     yield from page.title("Boots")
     if not timeline.boots:
         yield from page.line("none", indent=2)
     for boot in timeline.boots:
         yield from _boot(boot, known, page)
+        if boot.occurrences:
+            yield from story(started[boot.number], page)
 
 
 def _boot(boot: BootRecord, known: Knowledge, page: Page) -> Iterator[str]:

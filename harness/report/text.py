@@ -30,7 +30,7 @@ def render(timeline: Timeline, verdict: Verdict, colour: bool) -> str:
     page = Page(colour)
     sections = (
         _head(verdict, page),
-        boots(timeline, page),
+        boots(timeline, verdict, page),
         _steps(timeline, page),
         _findings(verdict, page),
         _versions(timeline, page),

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from harness.model.catalogue import Catalogue
+from harness.model.invariants import INVARIANTS
 from harness.model.plan import (
     Action,
     AwaitChange,
@@ -63,6 +64,7 @@ class Emitter:
         self._boot = 1
         self._planned: list[PlannedStep] = []
         self._unconnected: list[str] = []
+        self._core_was = scenario.start.core
 
     def emit(self) -> tuple[PlannedStep, ...]:
         """All steps in order."""
@@ -161,6 +163,7 @@ class Emitter:
             self._add(f"wait until done: {title}", AwaitChange(), self._timeouts.step)
         self._take(step.step)
         if any(isinstance(inner, Reboot) for inner in step.do):
+            self._core_was = self._sequence.core
             self._look(f"at boot {self._boot}", boot_end=True)
         else:
             self._look(f"after {title}")
@@ -172,6 +175,7 @@ class Emitter:
         title = f"reboot ({step.how})"
         self._add(title, RebootGuest(step.how), self._timeouts.boot + shutdown, step.span)
         self._boot += 1
+        self._core_was = self._sequence.core
         self._look(f"at boot {self._boot}", boot_end=True)
 
     def _end_boot(self) -> None:
@@ -193,9 +197,18 @@ class Emitter:
         if self._numbers.inside:
             return
         checks = checks_for(self._scenario, self._sequence) if boot_end else ()
-        look = Look(reason, self._sequence.core, boot_end, checks)
-        title = f"look {reason}, once it has settled" if boot_end else f"look {reason}"
+        twins = boot_end and self._twins_are_alike()
+        look = Look(reason, self._sequence.core, boot_end, checks, twins)
+        title = f"look {reason}" + ", once it has settled" * boot_end + ", with twins" * twins
         self._add(title, look, self._timeouts.settle if boot_end else self._timeouts.command)
+
+    def _twins_are_alike(self) -> bool:
+        """Twins are wanted, and core is what this boot began with.
+
+        A service that outlives a change of core keeps its old filter, and a twin gets the new one.
+        """
+        wanted = any(INVARIANTS[hold.invariant].twins for hold in self._scenario.hold)
+        return wanted and self._sequence.core == self._core_was
 
 
 def _changes_revision(action: Action) -> bool:

@@ -114,7 +114,7 @@ def test_judging_again_ends_with_the_outcome_and_reporting_with_0(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     outcome(project, "held")
-    arguments = argparse.Namespace(directory=project / "runs" / "held")
+    arguments = argparse.Namespace(directory=project / "runs" / "held", html=None, json=None)
     # The record behind the fake's verdict has no look in it: nothing is proven.
     assert judge.carry_out(arguments) == 2
     assert report.carry_out(arguments) == 0

@@ -17,6 +17,7 @@ from harness.guest.seed import HOME, make_seed, probe_sha256
 from harness.host.process import run
 
 KEYS = RunKeys.generate()
+INIT = Path(__file__).resolve().parents[3] / "images/initrd/init"
 
 
 @pytest.fixture
@@ -60,6 +61,20 @@ def test_the_guests_set_up_is_sh_and_knows_the_address(unpacked: Path) -> None:
     script = unpacked / "run/revert-safety/prepare"
     run(["sh", "-n", script])
     assert "10.9.8.7/24" in script.read_text()
+
+
+def test_the_early_part_starts_the_witness_that_the_unit_then_does_not(unpacked: Path) -> None:
+    script = unpacked / "run/revert-safety/early"
+    run(["sh", "-n", script])
+    unit = text(unpacked, "/run/systemd/system/revert-safety-witness.service")
+    lines = dict(line.split("=", 1) for line in unit.splitlines() if "=" in line)
+    assert f": >{lines['ConditionPathExists'].removeprefix('!')}\n" in script.read_text()
+    assert f"until {lines['ExecStart']}; do" in script.read_text()
+
+
+def test_our_initrd_runs_the_early_part_that_the_seed_has(unpacked: Path) -> None:
+    (early,) = (line.partition("=")[2] for line in INIT.read_text().splitlines() if line.startswith("early="))
+    assert (unpacked / early.removeprefix("/")).is_file()
 
 
 def test_the_witness_imports_nothing_but_itself_and_knows_its_digest(unpacked: Path) -> None:

@@ -205,7 +205,7 @@ def test_a_record_that_cannot_be_written_ends_every_wait() -> None:
 def test_a_guest_that_does_not_read_is_named_and_does_not_hang_us() -> None:
     def ask_for_good(witness: Witness) -> None:
         while True:
-            witness._ask("x" * 10000, 0.0)
+            witness._ask("x" * 10000, 0.0, False)
 
     with a_witness() as (witness, _, _), pytest.raises(GuestFailed, match="ask the witness"):
         ask_for_good(witness)

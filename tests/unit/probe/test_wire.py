@@ -182,7 +182,7 @@ class Life:
         self.host, self._guest = socket.socketpair()
         self.host.settimeout(30)
         self._marker = tmp_path / "sshd.pid"
-        life = agent.Agent(MortalPort(self._guest.fileno()), Marker(str(self._marker)))
+        life = agent.Agent(MortalPort(self._guest.fileno()), Marker(str(self._marker)), [])
         life._units = units  # type: ignore[assignment]
         life._looker = Looker(units, files.FileReader("/nowhere"))  # type: ignore[arg-type]
         life.hello()

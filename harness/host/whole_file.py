@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""Files that are there whole or not at all: written beside their place, then renamed into it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from harness.errors import HostLacks
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file in UTF-8; what was there before stays until the new one is complete.
+
+    What is no regular file (a terminal, a pipe, /dev/null) is written to and not replaced.
+
+    :raise HostLacks: it cannot be written.
+    """
+    place = path.resolve()
+    unfinished = place.with_name(f".{place.name}.{os.getpid()}.new")
+    direct = place.exists() and not place.is_file()
+    target = place if direct else unfinished
+    try:
+        target.write_text(text, encoding="utf-8")
+        if not direct:
+            unfinished.replace(place)
+    except OSError as error:
+        hint = "give a file in a directory that you can write to, on a file system with space"
+        raise HostLacks(f"cannot write {path}: {error.strerror}", hint=hint) from error
+    finally:
+        with contextlib.suppress(OSError):
+            unfinished.unlink(missing_ok=True)
