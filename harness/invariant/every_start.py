@@ -48,10 +48,13 @@ def judged_starts(invariant: str, boot: BootRecord, tags: Iterable[str], known: 
     """Every attempt of a boot that counts as a start or should have been one."""
     attempts = attempts_of(known.happened[boot.number], tags)
     doubts = list(_gaps(invariant, boot, attempts, known))
+    read = {
+        attempt.pid for of_tag in attempts.values() for attempt in of_tag if attempt.start and attempt.tag
+    }
     starts = {}
     for tag, of_tag in attempts.items():
         if tag == UNTOLD:
-            doubts += [_untold(invariant, boot.number, attempt) for attempt in of_tag]
+            doubts += [_untold(invariant, boot.number, one) for one in of_tag if one.pid not in read]
             continue
         doubts += _unseen(invariant, boot, tag, of_tag, known)
         judged = (classify(boot.number, attempt, known) for attempt in of_tag)
@@ -263,9 +266,13 @@ def _ordering(one: Judged) -> str:
     if one.early is False:
         return f", {seconds(one.waited)} after its launcher began" if one.waited >= SECOND else ""
     ready = "before READY" if one.early else "and READY was not seen"
-    if one.guard == Guard.NONE:
-        return f": it executed {ready}, and no system-key of that build would have held it back"
-    return f": it executed {ready}, with the system-key of that build in place"
+    match one.guard:
+        case Guard.NONE:
+            return f": it executed {ready}, and no system-key of that build would have held it back"
+        case Guard.UNKNOWN:
+            return f": it executed {ready}, and which system-key was in place is not known"
+        case Guard.CONFIRMED | Guard.BELIEVED:
+            return f": it executed {ready}, with the system-key of that build in place"
 
 
 def _author(one: Judged, known: Knowledge) -> str:

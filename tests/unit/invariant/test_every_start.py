@@ -186,6 +186,13 @@ def test_a_start_of_which_nobody_told_whose_it_is_leaves_the_boot_open() -> None
     assert not any("started at" in f.summary for f in found)
 
 
+def test_a_start_that_was_read_needs_no_other_word_of_whose_it_is() -> None:
+    def nameless(one: Occurrence) -> Occurrence:
+        return replace(one, unit="", argv=()) if isinstance(one, Executed) else one
+
+    assert told(starts(edited(one_service(), 2, nameless), 2)) == [(HELD, "fresh")]
+
+
 def test_a_ready_that_was_not_seen_proves_no_order() -> None:
     timeline = without(unguarded(), 3, UnitChanged, when=lambda one: one.unit.name == UNIT)
     assert told(starts(timeline, 3)) == [(HELD, "lucky")]
