@@ -16,7 +16,7 @@ def rows() -> list[list[str]]:
 
 
 def test_every_row_says_its_use_its_sign_and_why() -> None:
-    assert all(len(row) == 4 and all(row) and row[0] in ("run", "test") for row in rows())
+    assert all(len(row) == 4 and all(row) and row[0] in ("run", "test", "wish") for row in rows())
 
 
 def test_every_program_that_is_called_comes_with_a_package_that_is_installed() -> None:

@@ -110,5 +110,5 @@ def test_a_look_that_was_never_taken_proves_nothing() -> None:
     assert finding.outcome == Outcome.UNPROVEN
 
 
-def test_looks_that_asked_for_no_twins_are_not_judged() -> None:
-    assert judge(begun().timeline(), {}) == ()
+def test_looks_that_asked_for_no_twins_prove_nothing() -> None:
+    assert [finding.outcome for finding in judge(begun().timeline(), {})] == [Outcome.UNPROVEN]

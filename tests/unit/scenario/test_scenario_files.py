@@ -33,17 +33,7 @@ def test_controls_are_where_controls_belong(plans: list[Plan]) -> None:
     }
 
 
-WITHOUT_SCENARIO = ("services-after-policy", "revert-restores-policy", "one-policy-on-disk")
-"""Strictly expected to fail: the first scenario and control that hold one of these take it from this list."""
-
-
-@pytest.mark.parametrize(
-    "invariant",
-    [
-        pytest.param(name, marks=pytest.mark.xfail(strict=True) if name in WITHOUT_SCENARIO else ())
-        for name in INVARIANTS
-    ],
-)
+@pytest.mark.parametrize("invariant", INVARIANTS)
 def test_every_invariant_holds_somewhere_and_is_violated_somewhere(plans: list[Plan], invariant: str) -> None:
     held = [p for p in plans if not p.control and invariant in {each.name for each in p.invariants}]
     violated = [p for p in plans if p.control and p.control.invariant == invariant]
