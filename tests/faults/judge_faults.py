@@ -18,7 +18,7 @@ JUDGE_FAULTS = (
         "an attempt that only systemd tells of is overlooked",
         "attempts += _only_by_unit(tag, changes, {attempt.pid for attempt in attempts})",
         "attempts += []",
-        LESS,
+        STARTS,
     ),
     Fault(
         "policy/starts.py",
