@@ -183,10 +183,10 @@ def _chain_evidence(attempt: Attempt) -> Evidence:
 def _fate(
     boot: int, attempt: Attempt, daemon: Daemon | None, known: Knowledge
 ) -> tuple[StartClass, str, tuple[Evidence, ...]]:
-    if attempt.went_on:
-        return StartClass.UNSEEN, "it executed, but its confinement was not read", ()
     if not attempt.is_main:
         return StartClass.STOPPED, "a command of the service, not the service", ()
+    if attempt.went_on:
+        return StartClass.UNSEEN, "it executed, but its confinement was not read", ()
     if attempt.end is None and attempt.followed:
         return StartClass.DEAD, "how its launcher ended was not seen", ()
     if attempt.end is None:

@@ -20,6 +20,7 @@ from harness.model.occurrence import Executed, Started, UnitChanged
 from harness.policy.happened import Happened, Placed
 
 _LAUNCHER = "snap"
+_SHELL = "--shell"
 _CHAIN = (_LAUNCHER, "snap-confine", "snap-exec")
 _OF_SNAPD = ("/usr/bin/", "/usr/lib/snapd/", "/usr/libexec/snapd/")
 
@@ -86,7 +87,8 @@ def attempts_of(happened: Happened, tags: Iterable[str]) -> Mapping[str, tuple[A
 
 
 def _of_tag(happened: Happened, tag: str, chains: list[Attempt]) -> tuple[Attempt, ...]:
-    attempts = _with_starts(chains, happened.starts.get(tag, ()))
+    images, starts = happened.images, happened.starts.get(tag, ())
+    attempts = _with_starts(chains, (one for one in starts if not _is_shell(images.get(one.of.pid, ()))))
     changes = happened.units.get(f"{tag}.service", ())
     attempts += _only_by_unit(tag, changes, {attempt.pid for attempt in attempts})
     attempts.sort(key=_order)
@@ -112,8 +114,13 @@ def _chains(happened: Happened, wanted: frozenset[str]) -> Iterator[Attempt]:
 
 def _launches(chain: Iterable[Placed[Executed]]) -> bool:
     """`snap` may do other things than `snap run`; what its arguments were is not always known."""
-    snaps = (one.of.argv for one in chain if program_of(one.of.exe) == _LAUNCHER)
-    return all(argv[1] == "run" for argv in snaps if len(argv) > 1)
+    snaps = [one.of.argv for one in chain if program_of(one.of.exe) == _LAUNCHER]
+    return not _is_shell(chain) and all(argv[1] == "run" for argv in snaps if len(argv) > 1)
+
+
+def _is_shell(images: Iterable[Placed[Executed]]) -> bool:
+    """`snap run --shell`: not the service, but somebody under its tag, such as the witness's twins."""
+    return any(one.of.argv[1:3] == ("run", _SHELL) for one in images)
 
 
 def _chains_of(images: Iterable[Placed[Executed]]) -> Iterator[tuple[Placed[Executed], ...]]:

@@ -7,11 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from harness.model.clock import GuestTime
 from harness.model.observation import PolicyKind
-from harness.model.occurrence import (
-    Executed,
-    UnitChanged,
-)
+from harness.model.occurrence import Executed, FilterInstalled, Started, UnitChanged
 from harness.model.scenario import RebootHow
 from tests.unit.builders import (
     BLUEZ,
@@ -137,9 +135,48 @@ def test_hooks_and_commands_of_people_are_no_starts() -> None:
     assert told(starts(guest.look(), 3)) == [(HELD, "fresh")]
 
 
+def test_a_twin_is_no_start_of_the_service() -> None:
+    """The witness starts a shell under the service's tag, from outside of any unit."""
+    guest = one_service()
+    process = guest.processes[BLUEZ][0]
+    guest.reboot().start_snapd().start_services()
+    twin, exe = guest.next_pid(), "/usr/lib/snapd/snap-confine"
+    run = ("snap", "run", "--shell", "bluez.bluez", "-c", "read -r line")
+    guest.stream.say(
+        Executed(at=guest.now, pid=twin, exe="/usr/bin/snap", argv=run),
+        Executed(at=guest.now, pid=twin, exe=exe, argv=("snap-confine", BLUEZ, "snap-exec", "bluez.bluez")),
+        Executed(at=guest.now, pid=twin, exe="/usr/bin/bash"),
+        Started(at=guest.now, read_at=guest.now, tag=BLUEZ, pid=twin, exe="/bin/bash", process=process),
+    )
+    assert told(starts(guest.look(), 3)) == [(HELD, "fresh")]
+    assert "at 13.50 s under policy" in starts(guest, 3)[0].summary
+
+
+def test_a_command_that_stops_the_service_is_no_start() -> None:
+    guest = one_service().reboot().start_snapd().start_services()
+    at, unit = guest.now, f"{BLUEZ}.service"
+    for number, (exe, argv) in enumerate(
+        (
+            ("/usr/bin/snap", ("snap", "run", "--command=stop", "bluez")),
+            ("/usr/lib/snapd/snap-exec", ("snap-exec", "--command=stop", "bluez")),
+            ("/snap/bluez/x1/bin/stop", ("stop",)),
+        )
+    ):
+        guest.stream.say(Executed(at=GuestTime(at + number), pid=9000, exe=exe, argv=argv, unit=unit))
+    assert told(starts(guest.look(), 3)) == [(HELD, "fresh")]
+
+
 def test_a_launch_without_a_unit_is_known_by_its_arguments() -> None:
     guest = one_service().reboot().start_snapd()
     guest.stream.launches(BLUEZ, guest.next_pid(), "2.57.6", until=3)
     guest.look()
     timeline = edited(guest, 3, lambda one: replace(one, unit="") if isinstance(one, Executed) else one)
     assert told(starts(timeline, 3)) == [(UNPROVEN, "waiting")]
+
+
+def test_an_attempt_that_only_systemd_tells_of_leaves_the_service_open() -> None:
+    """It was started twice in the boot; of the first time, only the unit's main process is known."""
+    guest = one_service().reboot().start_snapd().start_service(BLUEZ).start_service(BLUEZ).look()
+    first = 1000
+    timeline = without(guest, 3, Executed, Started, FilterInstalled, when=lambda one: one.pid == first)
+    assert told(starts(timeline, 3)) == [(UNPROVEN, "dead"), (HELD, "fresh")]
