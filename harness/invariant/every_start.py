@@ -65,8 +65,9 @@ def judged_starts(invariant: str, boot: BootRecord, tags: Iterable[str], known: 
 def judge_starts(
     invariant: str, boot: BootRecord, tags: Iterable[str], known: Knowledge, *, strict: bool
 ) -> Iterator[Finding]:
-    """The findings about one boot; none for a boot in which nobody watched."""
+    """The findings about one boot; of a boot in which nobody watched, no start is proven."""
     if not boot.occurrences:
+        yield _gap(invariant, boot.number, "nobody watched services start")
         return
     judged = judged_starts(invariant, boot, tags, known)
     yield from judged.doubts

@@ -39,7 +39,7 @@ JUDGE_FAULTS = (
         "a program that executed without a reading tells of nothing",
         "return self.filtered or any(program_of(one.of.exe) not in _CHAIN for one in self.chain)",
         "return self.filtered",
-        LESS,
+        STARTS,
     ),
     Fault(
         "policy/starts.py",
@@ -51,8 +51,15 @@ JUDGE_FAULTS = (
     Fault(
         "policy/starts.py",
         "`snap install` is a launch",
-        'return all(argv[1] == "run" for argv in snaps if len(argv) > 1)',
-        "return True",
+        'all(argv[1] == "run" for argv in snaps if len(argv) > 1)',
+        "bool(snaps)",
+        STARTS,
+    ),
+    Fault(
+        "policy/starts.py",
+        "a twin counts as a start of the service",
+        'return any(one.of.argv[1:3] == ("run", _SHELL) for one in images)',
+        "return False",
         STARTS,
     ),
     Fault(

@@ -103,7 +103,7 @@ def unit(name: str, state: str = "active", sub: str = "running", **more: object)
 class PaperGuest:
     """The guest and the steps that are carried out on it; `streams` says that its witness tells of all."""
 
-    streams: bool = False
+    streams: bool = True
     stream: Stream = field(init=False)
     launched: int = 0
     daemons: int = 0

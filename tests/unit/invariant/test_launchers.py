@@ -180,3 +180,10 @@ def test_an_attempt_that_only_systemd_tells_of_leaves_the_service_open() -> None
     first = 1000
     timeline = without(guest, 3, Executed, Started, FilterInstalled, when=lambda one: one.pid == first)
     assert told(starts(timeline, 3)) == [(UNPROVEN, "dead"), (HELD, "fresh")]
+
+
+def test_a_program_that_executed_without_a_reading_tells_of_a_start() -> None:
+    """Kernels before 6.9 do not tell of filters."""
+    guest = one_service().reboot().start_snapd().start_service(BLUEZ).start_service(BLUEZ).look()
+    timeline = without(guest, 3, Started, FilterInstalled, when=lambda one: getattr(one, "pid", 0) == 1000)
+    assert told(starts(timeline, 3)) == [(UNPROVEN, "unseen"), (HELD, "fresh")]

@@ -64,7 +64,7 @@ def test_the_main_job_leaves_one_policy_and_what_is_never_read() -> None:
 
 
 def test_another_builds_policy_where_it_would_be_used_is_foreign() -> None:
-    findings = found("one-policy-on-disk", key_put_back(), 4)
+    findings = found("one-policy-on-disk", key_put_back(streams=False), 4)
     assert {f.kind for f in findings if f.outcome == VIOLATED} == {"foreign"}
     assert {f.author for f in findings if f.outcome == VIOLATED} == {"2.68.3"}
     assert (HELD, "one") not in told(findings)
@@ -255,7 +255,7 @@ def test_what_was_not_seen_proves_no_order(kinds: tuple[type, ...], when: Any) -
 
 
 def test_a_boot_that_nobody_watched_proves_no_order() -> None:
-    assert ordered(begun(), 2) == [(UNPROVEN, "gap")]
+    assert ordered(begun(streams=False), 2) == [(UNPROVEN, "gap")]
 
 
 def test_a_launcher_that_never_executed_its_service_did_not_start_it() -> None:

@@ -156,7 +156,7 @@ def test_a_file_that_another_program_was_seen_to_write_is_not_snapds_although_it
     put = digest("put there")
     guest.write(BIN, BLUEZ, put, {"whole": put})
     assert ways(guest.look(), BIN, put) == set()
-    silent = begun(tags=(BLUEZ,))
+    silent = begun(tags=(BLUEZ,), streams=False)
     silent.write(BIN, BLUEZ, put, {"whole": put})
     assert ways(silent.look(), BIN, put) == {(OLD.build, KnownBy.WRITTEN)}
 
@@ -222,7 +222,7 @@ def test_policy_that_changed_with_nobody_writing_it_is_unwitnessed() -> None:
 
 
 def test_what_was_not_watched_need_not_be_witnessed() -> None:
-    assert kinds(unwitnessed(begun(tags=(BLUEZ,)))) == []
+    assert kinds(unwitnessed(begun(tags=(BLUEZ,), streams=False))) == []
     guest = one_service()
 
     def late(one: object) -> object:

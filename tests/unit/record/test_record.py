@@ -22,7 +22,7 @@ from tests.unit.builders import fresh_revert, key_put_back
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    return fresh_revert().record(tmp_path)
+    return fresh_revert(streams=False).record(tmp_path)
 
 
 def edit_lines(path: Path, number: int, *instead: bytes) -> None:
@@ -36,7 +36,7 @@ def now() -> HostTime:
 
 
 def test_what_was_written_is_read_back(run: Path) -> None:
-    assert read_timeline(run) == fresh_revert().timeline()
+    assert read_timeline(run) == fresh_revert(streams=False).timeline()
 
 
 def test_a_whole_record_has_no_gaps(run: Path) -> None:
