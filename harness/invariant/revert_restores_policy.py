@@ -142,7 +142,7 @@ def _judge_tag(pair: tuple[SeenLook, SeenLook], tag: str, known: Knowledge) -> F
     return _finding(pair, tag, Outcome.HELD, "restored", summary + ", ".join(sorted(was)))
 
 
-_FILTERS = "the filters in the kernel"
+_FILTERS = "the set of filters in the kernel"
 _PROFILE = "the profile in the kernel"
 _NEEDED = (_FILTERS, _PROFILE)
 
