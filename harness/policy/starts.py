@@ -104,12 +104,19 @@ def _order(attempt: Attempt) -> tuple[GuestTime, int]:
 
 def _chains(happened: Happened, wanted: frozenset[str]) -> Iterator[Attempt]:
     for pid, images in happened.images.items():
-        for chain in _chains_of(images):
+        chains = tuple(_chains_of(images))
+        for chain, after in zip(chains, (*chains[1:], None), strict=False):
             tag = _tag_of(chain, wanted) if _launches(chain) else None
             if tag is not None:
                 line, first = chain[0]
-                filtered = bool(happened.filters.get(pid)) and happened.filters[pid][-1] >= first.at
+                until = after[0].of.at if after else None
+                filtered = _has_one(happened.filters.get(pid, ()), first.at, until)
                 yield Attempt(tag=tag, pid=pid, begun=first.at, line=line, chain=chain, filtered=filtered)
+
+
+def _has_one(times: Sequence[GuestTime], since: GuestTime, until: GuestTime | None) -> bool:
+    number = bisect_left(times, since)
+    return number < len(times) and (until is None or times[number] < until)
 
 
 def _launches(chain: Iterable[Placed[Executed]]) -> bool:

@@ -32,9 +32,9 @@ def one_service(**more: Any) -> Guest:
     return begun(streams=True, tags=(BLUEZ,), **more)
 
 
-def edited(run: Guest, boot: int, change: Any) -> Timeline:
+def edited(run: Guest | Timeline, boot: int, change: Any) -> Timeline:
     """The run's timeline with the occurrences of a boot changed, or left out where `change` gives None."""
-    timeline = run.timeline()
+    timeline = run.timeline() if isinstance(run, Guest) else run
 
     def of(record: BootRecord) -> BootRecord:
         changed = ((seen.line, change(seen.occurrence)) for seen in record.occurrences)

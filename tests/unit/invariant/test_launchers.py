@@ -89,6 +89,17 @@ def test_a_launcher_that_died_otherwise_is_dead(status: int) -> None:
     assert told(starts(guest, 3)) == [(UNPROVEN, "dead"), (HELD, "fresh")]
 
 
+def test_a_launcher_that_ended_otherwise_is_dead_whatever_lies_on_disk() -> None:
+    guest = damaged(one_service().reboot()).fail_launch(BLUEZ, sub="auto-restart", status=3)
+    assert told(starts(healed(guest), 3)) == [(UNPROVEN, "dead"), (HELD, "fresh")]
+
+
+def test_a_process_number_that_is_used_again_is_another_launcher() -> None:
+    guest = damaged(one_service().reboot()).fail_launch(BLUEZ, sub="auto-restart")
+    guest.launched = 0
+    assert told(starts(healed(guest), 3)) == [(VIOLATED, "broken"), (HELD, "fresh")]
+
+
 def test_a_launcher_whose_end_was_not_seen_is_dead_when_another_followed() -> None:
     guest = healed(damaged(one_service().reboot()).fail_launch(BLUEZ, sub="auto-restart"))
     failed = without(guest, 3, UnitChanged, when=lambda one: one.unit.sub_state == "auto-restart")

@@ -159,6 +159,14 @@ def test_outliving_a_change_does_not_excuse_a_wrong_start() -> None:
     assert classes(guest)[0] == Class.STALE
 
 
+def test_a_process_whose_profile_was_not_replaced_either_is_stale() -> None:
+    """snapd replaces the profiles of running processes: where it did not, nothing excuses what they have."""
+    guest = begun(tags=(BLUEZ,))
+    profile = guest.kernel[BLUEZ]
+    guest.install(NEW).kernel[BLUEZ] = profile
+    assert classes(guest.look())[0] == Class.STALE
+
+
 def test_unrestricted_and_empty_programs_are_none() -> None:
     file = fresh_revert().files[PolicyKind.SECCOMP_BIN, BLUEZ]
     assert programs(file)
