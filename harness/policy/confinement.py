@@ -22,7 +22,7 @@ from harness.policy.authorship import WITNESS
 from harness.policy.knowledge import Knowledge
 from harness.policy.part import Part, State, Surroundings
 
-_LAUNCHERS = ("/usr/bin/snap", *(f"/usr/lib/snapd/{name}" for name in ("snap-confine", "snap-exec")))
+_LAUNCHERS = ("/usr/bin/snap", *(f"/usr/lib/snapd/{name}" for name in ("snapd", "snap-confine", "snap-exec")))
 
 
 class Class(StrEnum):

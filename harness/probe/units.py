@@ -18,9 +18,9 @@ UNIT = "org.freedesktop.systemd1.Unit"
 SERVICE = "org.freedesktop.systemd1.Service"
 SNAP_UNITS = "/etc/systemd/system/snap.*.service"
 
-# systemd's own step (since systemd 255), the client, the launcher and its last step: a main process that is
-# one of them is not the service yet.
-LAUNCHERS = ("systemd-executor", "snap", "snap-confine", "snap-exec")
+# systemd's own step (since systemd 255), the client (in snapd 2.77 a link to snapd), the launcher and its
+# last step: a main process that is one of them is not the service yet.
+LAUNCHERS = ("systemd-executor", "snap", "snapd", "snap-confine", "snap-exec")
 
 
 def object_path(unit: str) -> str:
