@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from harness.errors import HostLacks
@@ -41,7 +41,7 @@ def judge(timeline: Timeline) -> Verdict:
         outcome=worst(finding.outcome for finding in findings),
         findings=tuple(findings),
         error=_error(timeline),
-        control=_control(timeline.plan.control, findings) if timeline.plan.control else None,
+        control=_came_out(timeline.plan.controls, findings) if timeline.plan.controls else None,
         replicas=tuple(sorted({ref.entry for ref in timeline.plan.snaps if ref.replica})),
     )
 
@@ -128,14 +128,16 @@ def _error(timeline: Timeline) -> str:
     return f"{where}{failure.kind}: {failure.message}"
 
 
-def _control(control: Control, findings: list[Finding]) -> ControlJudgement:
-    violated = [f for f in findings if f.invariant == control.invariant and f.outcome == Outcome.VIOLATED]
-    missing = [
-        f"{control.invariant} was not VIOLATED for {subject or 'anything'}{_expectation(control)}"
-        for subject in control.subjects or ("",)
-        if not any(_meets(control, subject, finding) for finding in violated)
-    ]
+def _came_out(controls: Sequence[Control], findings: Sequence[Finding]) -> ControlJudgement:
+    missing = [each for control in controls for each in _missing(control, findings)]
     return ControlJudgement(not missing, tuple(missing))
+
+
+def _missing(control: Control, findings: Sequence[Finding]) -> Iterator[str]:
+    violated = [f for f in findings if f.invariant == control.invariant and f.outcome == Outcome.VIOLATED]
+    for subject in control.subjects or ("",):
+        if not any(_meets(control, subject, finding) for finding in violated):
+            yield f"{control.invariant} was not VIOLATED for {subject or 'anything'}{_expectation(control)}"
 
 
 def _meets(control: Control, subject: str, finding: Finding) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from harness.model.scenario import Control, RebootHow, Timeouts
 from harness.model.spans import Span
 
-PLAN_FORMAT = 1
+PLAN_FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +204,7 @@ class Plan:
     steps: tuple[PlannedStep, ...]
     invariants: tuple[PlannedInvariant, ...]
     timeouts: Timeouts
-    control: Control | None = None
+    controls: tuple[Control, ...] = ()
 
     @property
     def title(self) -> str:

@@ -148,7 +148,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """What a control must come out as: VIOLATED, by this invariant, for these subjects.
+    """One thing that a control must come out as: VIOLATED, by this invariant, for these subjects.
 
     `author` is the catalogue's name of the core whose policy they must be found under; empty when
     the author is not part of the expectation. `names` says where each name stands in the file.
@@ -204,4 +204,4 @@ class Scenario:
     report: str = ""
     variant: Mapping[str, str] = field(default_factory=dict)
     timeouts: Timeouts = field(default_factory=Timeouts)
-    control: Control | None = None
+    controls: tuple[Control, ...] = ()

@@ -74,5 +74,5 @@ def _compile(scenario: Scenario, catalogue: Catalogue, problems: Problems) -> Pl
         steps=Emitter(scenario, catalogue, refs, problems).emit(),
         invariants=tuple(PlannedInvariant(h.invariant, complete(h), h.span) for h in scenario.hold),
         timeouts=scenario.timeouts,
-        control=scenario.control and replace(scenario.control, names={}),
+        controls=tuple(replace(control, names={}) for control in scenario.controls),
     )

@@ -12,7 +12,7 @@ from harness.model.scenario import Control, Scenario, Start, Timeouts
 from harness.model.spans import Span
 from harness.scenario import durations, source
 from harness.scenario.holds import HOLD, note_repeated
-from harness.scenario.shapes import Choice, Duration, Field, Filled, ListOf, Record, Text
+from harness.scenario.shapes import Choice, Duration, Field, Filled, ListOf, OneOrMore, Record, Text
 from harness.scenario.source import Node, Problems, Scalar, Table
 from harness.scenario.steps import CONNECTION, STEP
 from harness.scenario.vary import VARY, broken_variables, expand
@@ -62,7 +62,8 @@ DOCUMENT = Record(
         ),
         "timeouts": Field(_TIMEOUTS, "nominal, scaled by how fast the host is"),
         "control": Field(
-            _CONTROL, "how this scenario must come out VIOLATED, to prove that the check can fail"
+            OneOrMore(_CONTROL, 1),
+            "how this scenario must come out VIOLATED, to prove that the check can fail",
         ),
     },
 )
@@ -128,7 +129,7 @@ def _scenario(root: Table, name: str, variant: Mapping[str, str], problems: Prob
         report=values.get("report", nowhere).text,
         variant=variant,
         timeouts=_timeouts(values.get("timeouts"), problems),
-        control=_control(values["control"]) if "control" in values else None,
+        controls=tuple(_control(each) for each in values.get("control", ())),
     )
 
 

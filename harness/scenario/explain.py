@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from harness.model.invariants import INVARIANTS
 from harness.model.plan import (
@@ -25,7 +25,7 @@ _WIDTH = 100
 
 def explain(plan: Plan) -> str:
     """The plan on one page, ending in a newline: what is used, every numbered step, and what must hold."""
-    return "\n".join([*_head(plan), "", *_steps(plan), "", *_holds(plan), *_control(plan.control)]) + "\n"
+    return "\n".join([*_head(plan), "", *_steps(plan), "", *_holds(plan), *_controls(plan.controls)]) + "\n"
 
 
 def _head(plan: Plan) -> Iterator[str]:
@@ -106,14 +106,15 @@ def _hold(invariant: PlannedInvariant) -> Iterator[str]:
     yield f"    {INVARIANTS[invariant.name].summary}"
 
 
-def _control(control: Control | None) -> Iterator[str]:
-    if control is None:
-        return
-    yield ""
-    yield f"this is a control: it must come out VIOLATED by {control.invariant}"
-    if control.finding_class:
-        yield f"  class    {control.finding_class}"
-    if control.author:
-        yield f"  author   {control.author}"
-    for subject in control.subjects:
-        yield f"  subject  {subject}"
+def _controls(controls: Sequence[Control]) -> Iterator[str]:
+    if controls:
+        yield ""
+        yield "this is a control: it must come out VIOLATED by"
+    for control in controls:
+        yield f"  {control.invariant}"
+        if control.finding_class:
+            yield f"    class    {control.finding_class}"
+        if control.author:
+            yield f"    author   {control.author}"
+        for subject in control.subjects:
+            yield f"    subject  {subject}"

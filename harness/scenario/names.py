@@ -86,8 +86,8 @@ class Lookup:
                 self._snap_unit(step.unit, step.span)
         for hold in self._scenario.hold:
             self._hold(hold)
-        if self._scenario.control is not None:
-            self._control(self._scenario.control)
+        for control in self._scenario.controls:
+            self._control(control)
 
     def _known(self, what: str, name: str, span: Span, known: Iterable[str]) -> bool:
         if name in known:

@@ -141,6 +141,22 @@ class ListOf(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
+class OneOrMore(ListOf[T]):
+    """One item, or a list of them."""
+
+    def read(self, node: Node, at: str, problems: Problems) -> tuple[T, ...] | None:
+        """The items that could be read."""
+        if isinstance(node, Items):
+            return ListOf.read(self, node, at, problems)
+        item = self.item.read(node, at, problems)
+        return None if item is None else (item,)
+
+    def schema(self) -> Schema:
+        """Either."""
+        return {"anyOf": [self.item.schema(), ListOf.schema(self)]}
+
+
+@dataclass(frozen=True, slots=True)
 class MapOf(Generic[T]):
     """A mapping from names of the author's choice, such as a catalogue's versions."""
 

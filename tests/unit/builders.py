@@ -116,7 +116,7 @@ class Guest(PaperGuest):
             steps=tuple(self.steps),
             invariants=self.invariants,
             timeouts=Timeouts(),
-            control=self.control,
+            controls=(self.control,) if self.control else (),
         )
 
     def all_events(self) -> list[Event]:

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.vm
 
 def test_a_machine_for_a_python_test(tmp_path: Path) -> None:
     lab = Bench(LabOptions(catalogue=ROOT / "images/catalogue.yaml", runs=tmp_path), print)
-    with lab.machine(ROOT / "scenarios/control/process-killed.yaml") as machine:
+    with lab.machine(ROOT / "scenarios/control/wrong-snapd.yaml") as machine:
         host = host_of(machine.shell)
         assert host.file("/etc/os-release").contains("trixie")
         assert host.service("snapd.socket").is_running

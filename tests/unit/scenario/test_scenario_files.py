@@ -28,14 +28,14 @@ def test_it_compiles_with_the_project_s_catalogue(file: Path) -> None:
 
 
 def test_controls_are_where_controls_belong(plans: list[Plan]) -> None:
-    assert {plan.scenario for plan in plans if plan.control} == {
+    assert {plan.scenario for plan in plans if plan.controls} == {
         plan.scenario for plan in plans if plan.scenario.startswith("control/")
     }
 
 
 @pytest.mark.parametrize("invariant", INVARIANTS)
 def test_every_invariant_holds_somewhere_and_is_violated_somewhere(plans: list[Plan], invariant: str) -> None:
-    held = [p for p in plans if not p.control and invariant in {each.name for each in p.invariants}]
-    violated = [p for p in plans if p.control and p.control.invariant == invariant]
+    held = [p for p in plans if not p.controls and invariant in {each.name for each in p.invariants}]
+    violated = [p for p in plans if invariant in {control.invariant for control in p.controls}]
     assert held
     assert violated
