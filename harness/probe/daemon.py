@@ -7,7 +7,8 @@ import hashlib
 import json
 import os
 import socket
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, BinaryIO
 
 from . import elf, processes
 
@@ -65,13 +66,47 @@ def changes_under_way() -> list[str]:
 
 
 def ask(path: str, api: str = API_SOCKET) -> bytes:
-    """The body of snapd's answer to a GET. HTTP/1.0, so that it comes in one piece."""
+    """The body of snapd's answer to a GET. Raises OSError when none comes, ValueError when it is cut short.
+
+    The answer says itself where it ends: on a kernel as new as 6.12, snapd 2.49 answers and then leaves the
+    connection open, also one that was to be closed.
+    """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(API_SECONDS)
         connection.connect(api)
-        connection.sendall(f"GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
-        answer = b"".join(iter(lambda: connection.recv(1 << 16), b""))
-    return answer.partition(b"\r\n\r\n")[2]
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+        with connection.makefile("rb") as answer:
+            return _body(answer)
+
+
+def _body(answer: BinaryIO) -> bytes:
+    """In one piece, in chunks, or all there is until the end (RFC 9112, section 6.3)."""
+    answer.readline()
+    headers = dict(_headers(answer))
+    if headers.get("transfer-encoding") == "chunked":
+        return b"".join(_chunks(answer))
+    if "content-length" not in headers:
+        return answer.read()
+    return _exactly(answer, int(headers["content-length"]))
+
+
+def _headers(answer: BinaryIO) -> Iterator[tuple[str, str]]:
+    while line := answer.readline().strip():
+        name, _, value = line.decode("latin-1").partition(":")
+        yield name.lower(), value.strip().lower()
+
+
+def _chunks(answer: BinaryIO) -> Iterator[bytes]:
+    while size := int(answer.readline().partition(b";")[0], 16):
+        yield _exactly(answer, size)
+        answer.readline()
+
+
+def _exactly(answer: BinaryIO, size: int) -> bytes:
+    read = answer.read(size)
+    if len(read) < size:
+        raise ValueError(f"the answer ends after {len(read)} of {size} bytes")
+    return read
 
 
 def _is_snapd(pid: int) -> bool:
