@@ -96,6 +96,7 @@ class Agent:
 
     def live(self) -> None:
         """Serve for good."""
+        self._note_ready()
         while True:
             if self._wait([self._port.descriptor], None):
                 for line in self._port.lines():
@@ -104,15 +105,19 @@ class Agent:
     def _wait(self, requests: list[int], seconds: float | None) -> bool:
         """Wait for a request or the time's end, or less; tells of all else that happens meanwhile."""
         self._watch.open()
-        if not self._is_ready and self._marker.seen():
-            self._is_ready = True
-            self._port.say({"type": "ready", "boot_id": boot_id(), "at": guest_time()})
         marker = [] if self._is_ready else [self._marker.descriptor]
         watched = self._watch.descriptors
         times = [time for time in (seconds, self._watch.patience) if time is not None]
         readable, _, _ = select.select([*requests, *marker, *watched], [], [], min(times, default=None))
+        if not set(readable).isdisjoint(marker):
+            self._note_ready()
         self._watch.read(set(readable) & set(watched))
         return bool(set(readable) & set(requests))
+
+    def _note_ready(self) -> None:
+        if self._marker.seen():
+            self._is_ready = True
+            self._port.say({"type": "ready", "boot_id": boot_id(), "at": guest_time()})
 
     def _pause(self, seconds: float) -> None:
         """Let time pass; requests stay in the port."""
@@ -179,10 +184,11 @@ def main() -> None:
 def slots() -> list[Slot]:
     """All sources, the most urgent first: a process that has just become a service may soon end.
 
-    Most of what systemd and fanotify tell is thrown away, and waking up for it costs milliseconds.
+    Most of what they tell is thrown away, and in an emulated guest waking up for it costs 10 ms of CPU time,
+    hundreds of times in a boot. From snap-confine on a service takes 0.3 s there to be executed.
     """
     return [
-        Slot("the kernel's trace", lambda: TraceWatch(guest_time)),
+        Slot("the kernel's trace", lambda: TraceWatch(guest_time), rest=0.2),
         Slot("AppArmor's records", lambda: open_profile_watch(guest_time)),
         Slot("systemd's signals", UnitOpener(guest_time), rest=0.1),
         Slot("files", lambda: FileWatch(guest_time), rest=0.2),

@@ -41,6 +41,8 @@ _PAIR = re.compile(r'(?<=\s)(\w+)=(?:"([^"]*)"|(\S*))')
 class ProfileWatch:
     """Reads records from a socket; `read_lost` says how many records the kernel has thrown away."""
 
+    is_urgent = False
+
     def __init__(
         self,
         records: socket.socket,

@@ -32,8 +32,13 @@ class Launch:
     def __init__(self) -> None:
         self.tag = ""
         self.unit = ""
-        self.is_last_step = False
+        self.program = ""
         self.is_other_command = False
+
+    @property
+    def is_last_step(self) -> bool:
+        """Whether what it executes next is the snap's program."""
+        return self.program == EXEC
 
     def service(self) -> str | None:
         """The tag of the service that it becomes (empty: not known), or None when it becomes none."""
@@ -62,6 +67,12 @@ class Execs:
         # The threads of snaps: what was in snap-confine, and all that came of it.
         self._confined: set[int] = set()
         self._build_ids: dict[tuple[int, int, int], str] = {}
+
+    @property
+    def is_launching(self) -> bool:
+        """Whether a living process is beyond `snap`, which waits for snapd, but not a snap's program yet."""
+        beyond = [pid for pid, launch in self._launches.items() if launch.program in (CONFINE, EXEC)]
+        return any(os.path.exists(f"{self._proc}/{pid}") for pid in beyond)
 
     def understand(self, events: Iterable[Event]) -> list[JSON]:
         """What is worth telling; starts are read before anything else, because processes end."""
@@ -94,7 +105,7 @@ class Execs:
         pid, program = event.pid, self._program(event)
         if program in ("snap", CONFINE, EXEC):
             launch = self._launches.setdefault(pid, Launch())
-            launch.is_last_step = program == EXEC
+            launch.program = program
             if program != "snap":
                 self._confined.add(pid)
         else:

@@ -24,6 +24,8 @@ SECOND = 1_000_000_000
 class FileWatch:
     """Tells of the files that matter below `root`. Raises OSError when the kernel does not."""
 
+    is_urgent = False
+
     def __init__(self, now: Callable[[], int], root: str = "") -> None:
         self._now = now
         self._root = root

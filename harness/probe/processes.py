@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 from . import tracing
+from .kernelfile import read_bytes, read_text
 
 JSON = dict[str, Any]
 
@@ -28,8 +29,7 @@ def exe_of(pid: int, proc: str = "/proc") -> str:
 def argv_of(pid: int, proc: str = "/proc") -> list[str]:
     """The command line, cut when it is long; empty when the process has gone."""
     try:
-        with open(f"{proc}/{pid}/cmdline", "rb") as file:
-            raw = file.read(LONGEST_COMMAND_LINE)
+        raw = read_bytes(f"{proc}/{pid}/cmdline")[:LONGEST_COMMAND_LINE]
     except OSError:
         return []
     return [word.decode("utf-8", "backslashreplace") for word in raw.removesuffix(b"\0").split(b"\0")]
@@ -89,8 +89,7 @@ def all_pids() -> list[int]:
 
 def _members(directory: str) -> list[int]:
     try:
-        with open(f"{directory}/cgroup.procs", encoding="ascii") as file:
-            return [int(line) for line in file]
+        return [int(line) for line in read_text(f"{directory}/cgroup.procs").split()]
     except OSError:
         return []
 
@@ -128,5 +127,4 @@ def _stat(pid: int, proc: str = "/proc") -> list[str]:
 
 
 def _text(path: str) -> str:
-    with open(path, encoding="utf-8", errors="backslashreplace") as file:
-        return file.read().strip("\n\0")
+    return read_text(path).strip("\n\0")

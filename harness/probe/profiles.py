@@ -6,6 +6,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from .kernelfile import read_text
+
 POLICY = "/sys/kernel/security/apparmor/policy"
 # Kernels before 6.8 name the digests for SHA-1.
 DIGESTS = ("raw_sha256", "sha256", "raw_sha1", "sha1")
@@ -84,8 +86,7 @@ def _has(directory: str, name: str) -> bool:
 
 
 def _line(directory: str, name: str) -> str:
-    with open(os.path.join(directory, name), encoding="utf-8", errors="backslashreplace") as file:
-        return file.read().strip()
+    return read_text(os.path.join(directory, name)).strip()
 
 
 def _listed(directory: str) -> list[str]:

@@ -41,6 +41,8 @@ OF_KIND = {
 class UnitWatch:
     """Reads signals from an authenticated connection to PID 1."""
 
+    is_urgent = False
+
     def __init__(self, connection: socket.socket, now: Callable[[], int], received: bytes = b"") -> None:
         self._connection = connection
         self._now = now

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import processes, profiles
+from .kernelfile import read_text
 
 JSON = dict[str, Any]
 
@@ -19,9 +20,7 @@ BPF_MAPS = "/sys/fs/bpf/snap"
 # What changes from boot to boot in a line of proc_pid_mountinfo(5): the mount's and its parent's id, the
 # device, the numbers of peer groups, of loop devices, and the inodes of mounted namespaces.
 _IDS = re.compile(r"^\d+ \d+ \d+:\d+ ", re.MULTILINE)
-_CHANGING = re.compile(
-    r"(?<=[ :](?:shared|master):)\d+|(?<= propagate_from:)\d+|(?<=/dev/loop)\d+|(?<=:\[)\d+(?=\])"
-)
+_CHANGING = re.compile(r"([ :](?:shared|master):| propagate_from:|/dev/loop|:\[(?=\d+\]))\d+")
 
 
 def read_start(at: int, tag: str, pid: int, exe: str, now: Callable[[], int]) -> JSON:
@@ -48,8 +47,7 @@ def read_start(at: int, tag: str, pid: int, exe: str, now: Callable[[], int]) ->
 def mounts_digest(pid: int, proc: str = "/proc") -> str:
     """One digest over the mounts that a process sees, without the system's own; empty when it has gone."""
     try:
-        with open(f"{proc}/{pid}/mountinfo", encoding="utf-8", errors="backslashreplace") as file:
-            lines = _CHANGING.sub("", _IDS.sub("", file.read())).splitlines()
+        lines = _CHANGING.sub(r"\1", _IDS.sub("", read_text(f"{proc}/{pid}/mountinfo"))).splitlines()
     except OSError:
         return ""
     kept = sorted(line for line in lines if not line.partition(" ")[2].startswith(OF_THE_SYSTEM))
@@ -80,7 +78,6 @@ def unit_of(pid: int, proc: str = "/proc") -> str:
 def control_groups(pid: int, proc: str) -> list[str]:
     """The lines of /proc/PID/cgroup (cgroups(7)), as `NUMBER:CONTROLLERS:PATH`."""
     try:
-        with open(f"{proc}/{pid}/cgroup", encoding="utf-8", errors="backslashreplace") as file:
-            return [line for line in file.read().splitlines() if line.count(":") >= 2]
+        return [line for line in read_text(f"{proc}/{pid}/cgroup").splitlines() if line.count(":") >= 2]
     except OSError:
         return []

@@ -27,6 +27,11 @@ class TraceWatch:
         self._seen_until = 0
         self.descriptors = self._trace.descriptors
 
+    @property
+    def is_urgent(self) -> bool:
+        """Whether a service is about to be executed: how it is confined can be read only while it lives."""
+        return self._execs.is_launching
+
     def since(self) -> dict[str, int]:
         """When each source began."""
         # A start is read when it happens, and so not before there is someone to read it.

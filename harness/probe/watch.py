@@ -15,12 +15,19 @@ MOST_IN_A_LINE = 200
 RETRY_SECONDS = 0.2
 SECOND = 1_000_000_000
 GRACE = 10 * SECOND
+# How soon a source is read again follows what a reading costs: milliseconds where the guest is emulated, some
+# ten microseconds elsewhere.
+LEISURE = 20
 
 
 class Source(Protocol):
     """Something to wait for and to read without blocking."""
 
     descriptors: list[int]
+
+    @property
+    def is_urgent(self) -> bool:
+        """Whether what it tells of next must be read at once."""
 
     def since(self) -> Mapping[str, int]:
         """From when on nothing is missed, for each of the words of `source` in WIRE.md that it is."""
@@ -36,7 +43,8 @@ class Slot:
     """A source that is open, or not yet, or given up.
 
     `open_it` returns None while there is nothing to open yet, and raises OSError when there will not be.
-    After a reading the source is left alone for `rest` seconds.
+    After a reading the source is left alone for LEISURE times what that took, `rest` seconds at most, unless
+    it is urgent.
     """
 
     def __init__(self, name: str, open_it: Callable[[], Source | None], rest: float = 0.0) -> None:
@@ -73,15 +81,20 @@ class Slot:
         if not self.source:
             return []
         before, self._read_at = self._read_at, guest_time()
-        self._rests_until = self._read_at + self._rest
         try:
-            return self.source.read()
+            said = self.source.read()
+            self._let_rest(self.source.is_urgent)
+            return said
         except OSError as error:
             lost = {"type": "lost", "since": before, "why": f"{self.name}: {error.strerror or error}"}
             self._lost = [{**lost, "at": self._read_at, "source": source} for source in self.source.since()]
             self.source.close()
             self.source, self.is_waiting = None, True
             return []
+
+    def _let_rest(self, is_urgent: bool) -> None:
+        ended = guest_time()
+        self._rests_until = ended + min(self._rest, 0 if is_urgent else LEISURE * (ended - self._read_at))
 
     def _told_lost(self) -> list[JSON]:
         """What was lost by an end, when there is a new beginning or it is clear that there will be none soon.
@@ -111,7 +124,7 @@ class Watch:
     @property
     def patience(self) -> float | None:
         """How long to wait for them at most, in seconds: until a source is to be tried or read again."""
-        times = [slot.rests for slot in self._slots if slot.rests]
+        times = [rests for slot in self._slots if (rests := slot.rests)]
         times += [RETRY_SECONDS for slot in self._slots if slot.is_waiting][:1]
         return min(times, default=None)
 

@@ -74,6 +74,25 @@ def test_a_service_is_started_when_snap_exec_executes_its_program(proc: Proc) ->
     assert started.exe == CHAIN[3]
 
 
+def test_it_is_launching_from_snap_confine_to_the_snaps_program(proc: Proc) -> None:
+    proc.shows(PID, CHAIN[0])
+    understood = execs(proc)
+    seen = []
+    for event in chain(*CHAIN):
+        told(understood, event)
+        seen.append(understood.is_launching)
+    assert seen == [False, True, True, False]
+
+
+def test_a_launcher_that_has_gone_launches_nothing(proc: Proc) -> None:
+    proc.shows(PID, CHAIN[0])
+    understood = execs(proc)
+    told(understood, *chain(*CHAIN[:2]))
+    assert understood.is_launching
+    shutil.rmtree(proc.top / str(PID))
+    assert not understood.is_launching
+
+
 def test_a_start_of_a_process_that_has_gone_is_told_without_it(proc: Proc) -> None:
     *_, started = told(execs(proc), *chain(*CHAIN))
     assert isinstance(started, Started)

@@ -11,7 +11,7 @@ import pytest
 from harness.model import codec
 from harness.model.occurrence import Executed, Lost, Source, Watching
 from harness.model.wire import Occurred, Said, Trouble
-from harness.probe.watch import MOST_IN_A_LINE, RETRY_SECONDS, Slot, Watch
+from harness.probe.watch import MOST_IN_A_LINE, RETRY_SECONDS, SECOND, Slot, Watch
 
 FD = 5
 EXECUTED = {"type": "executed", "at": 1, "pid": 1, "exe": "/x"}
@@ -19,6 +19,8 @@ EXECUTED = {"type": "executed", "at": 1, "pid": 1, "exe": "/x"}
 
 class FakeSource:
     """Gives a list at each reading, or ends at an error."""
+
+    is_urgent = False
 
     def __init__(self, *readings: list[dict[str, Any]] | OSError) -> None:
         self.descriptors = [FD]
@@ -94,13 +96,37 @@ def test_a_source_that_is_not_ready_is_not_read() -> None:
     assert len(listener.occurred()) == 1
 
 
-def test_a_source_may_rest_after_a_reading() -> None:
-    watch, _ = watching(Slot("x", FakeSource, rest=3600))
+@pytest.mark.parametrize(("took", "rests"), [(0, 0), (3, 60), (5, 100), (7, 100)])
+def test_a_source_rests_as_long_as_its_reading_was_dear(
+    took: int, rests: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = slow_clock(monkeypatch)
+    source = FakeSource()
+    monkeypatch.setattr(source, "read", lambda: now.append(now[-1] + took * SECOND) or [])
+    watch, _ = watching(Slot("x", lambda: source, rest=100))
     assert watch.descriptors == [FD]
     watch.read({FD})
-    assert watch.descriptors == []
-    assert watch.patience is not None
-    assert 3000 < watch.patience <= 3600
+    assert watch.descriptors == ([] if rests else [FD])
+    assert watch.patience == (rests or None)
+    now.append(now[-1] + rests * SECOND)
+    assert (watch.descriptors, watch.patience) == ([FD], None)
+
+
+def test_an_urgent_source_does_not_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = slow_clock(monkeypatch)
+    source = FakeSource()
+    source.is_urgent = True
+    monkeypatch.setattr(source, "read", lambda: now.append(now[-1] + SECOND) or [])
+    watch, _ = watching(Slot("x", lambda: source, rest=100))
+    watch.read({FD})
+    assert (watch.descriptors, watch.patience) == ([FD], None)
+
+
+def slow_clock(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The guest's clock, which shows what was appended last."""
+    now = [0]
+    monkeypatch.setattr("harness.probe.watch.guest_time", lambda: now[-1])
+    return now
 
 
 def test_a_source_that_is_not_there_yet_is_tried_again() -> None:
