@@ -10,9 +10,7 @@ import json
 import os
 import select
 import time
-from typing import Any
 
-from . import twin
 from .audit import open_profile_watch
 from .bus import Bus
 from .calm import await_calm
@@ -24,8 +22,7 @@ from .signals import UnitOpener
 from .tracewatch import TraceWatch
 from .units import Units
 from .watch import Slot, Watch
-
-JSON = dict[str, Any]
+from .wire import JSON
 
 PORT = "org.revert-safety.witness"
 LONGEST_LINE = 8 << 20
@@ -136,7 +133,10 @@ class Agent:
             request = int(asked["request"])
             look = self._calm_look(str(asked["reason"]), float(asked["settle"]))
             if asked.get("twins"):
-                look["twins"] = twin.read_twins([service["tag"] for service in look["services"]], self._pause)
+                # It takes `subprocess` along, and nobody asks for twins before a boot has settled.
+                from .twin import read_twins  # noqa: PLC0415
+
+                look["twins"] = read_twins([service["tag"] for service in look["services"]], self._pause)
             self._port.say({"type": "looked", "request": request, "look": look})
         except Exception as error:  # whatever it is, the host must hear of it
             self._port.say(_trouble(request, f"{type(error).__name__}: {error}"))

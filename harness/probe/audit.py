@@ -12,11 +12,9 @@ import re
 import socket
 import struct
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from . import profiles
-
-JSON = dict[str, Any]
+from .wire import JSON
 
 NETLINK_AUDIT = 9
 NLGRP_READLOG = 1

@@ -10,7 +10,11 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import Callable
-from typing import Any
+
+from .wire import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 PRIVATE_SOCKET = "/run/systemd/private"
 SECONDS = 10.0

@@ -8,11 +8,12 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from typing import Any, BinaryIO
 
 from . import elf, processes
+from .wire import JSON, TYPE_CHECKING
 
-JSON = dict[str, Any]
+if TYPE_CHECKING:
+    from typing import BinaryIO
 
 EXECUTABLE = "/usr/lib/snapd/snapd"
 TOOLS = ("snap-seccomp", "snap-confine", "snap-exec", "snap-update-ns")

@@ -9,7 +9,11 @@ Segments are read as well, for files without sections.
 from __future__ import annotations
 
 import struct
-from typing import BinaryIO, NamedTuple
+
+from .wire import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
 
 PT_NOTE = 4
 SHT_NOTE = 7
@@ -29,14 +33,7 @@ ELF32 = (
 )
 
 
-class Note(NamedTuple):
-    """One note of an ELF file."""
-
-    owner: bytes
-    kind: int
-    content: bytes
-
-
+# Of a note, its owner and kind.
 GNU_BUILD_ID = (b"GNU\0", 3)
 GO_BUILD_ID = (b"Go\0\0", 4)
 
@@ -47,12 +44,13 @@ def build_id(path: str) -> str:
     Raises OSError when it cannot be read.
     """
     with open(path, "rb") as file:
-        notes = {(note.owner, note.kind): note.content for note in reversed(list(_notes(file)))}
+        notes = dict(reversed(_notes(file)))
     return (notes.get(GNU_BUILD_ID) or notes.get(GO_BUILD_ID) or b"").hex()
 
 
-def _notes(file: BinaryIO) -> list[Note]:
-    found: list[Note] = []
+def _notes(file: BinaryIO) -> list[tuple[tuple[bytes, int], bytes]]:
+    """Each note's owner and kind, and its content."""
+    found: list[tuple[tuple[bytes, int], bytes]] = []
     for offset, size in _places_of_notes(file):
         file.seek(offset)
         found += _split(file.read(min(size, LONGEST_NOTES)))
@@ -82,15 +80,16 @@ def _places_in_table(
     return [(offset, size) for kind, offset, size in found if kind == wanted and offset <= LARGEST_OFFSET]
 
 
-def _split(raw: bytes) -> list[Note]:
-    found: list[Note] = []
+def _split(raw: bytes) -> list[tuple[tuple[bytes, int], bytes]]:
+    found: list[tuple[tuple[bytes, int], bytes]] = []
     place = 0
     while place + 12 <= len(raw):
         owner_size, size, kind = struct.unpack_from("<III", raw, place)
         content = place + 12 + _padded(owner_size)
         if content + size > len(raw):
             break
-        found.append(Note(raw[place + 12 : place + 12 + owner_size], kind, raw[content : content + size]))
+        owner = raw[place + 12 : place + 12 + owner_size]
+        found.append(((owner, kind), raw[content : content + size]))
         place = content + _padded(size)
     return found
 

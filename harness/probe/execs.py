@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
 
 from . import elf, processes, starts
 from .trace import Event, Executed, FilterInstalled, Forked
-
-JSON = dict[str, Any]
+from .wire import JSON
 
 CONFINE, EXEC = "snap-confine", "snap-exec"
 TOOLS = ("snap-update-ns", "snap-discard-ns", "snap-seccomp", "snap-failure", "snapd-apparmor")
@@ -50,11 +48,12 @@ class Launch:
         return None if ".hook." in self.tag else self.tag
 
 
-class Picked(NamedTuple):
+class Picked:
     """An event that matters; `launch` when it is the start of a snap's program."""
 
-    event: Executed | FilterInstalled
-    launch: Launch | None = None
+    def __init__(self, event: Executed | FilterInstalled, launch: Launch | None = None) -> None:
+        self.event = event
+        self.launch = launch
 
 
 class Execs:

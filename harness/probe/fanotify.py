@@ -10,7 +10,6 @@ from __future__ import annotations
 import ctypes
 import os
 import struct
-from typing import NamedTuple
 
 FAN_CLOEXEC, FAN_NONBLOCK, FAN_REPORT_DFID_NAME = 0x1, 0x2, 0xC00
 FAN_MARK_ADD, FAN_MARK_FILESYSTEM = 0x1, 0x100
@@ -27,13 +26,14 @@ _EVENT = struct.Struct("<IBBHQii")
 _INFO = struct.Struct("<BBH8sIi")
 
 
-class Change(NamedTuple):
+class Change:
     """An event; `directory` is the key of the directory that `name` is in. `mask` has the FAN_ bits."""
 
-    mask: int
-    pid: int
-    directory: bytes
-    name: str
+    def __init__(self, mask: int, pid: int, directory: bytes, name: str) -> None:
+        self.mask = mask
+        self.pid = pid
+        self.directory = directory
+        self.name = name
 
 
 class Fanotify:

@@ -9,19 +9,19 @@ import hashlib
 import os
 import re
 import struct
-from typing import Any, NamedTuple
 
-JSON = dict[str, Any]
+from .wire import JSON
 
 BIN2_HEADER = 128
 
 
-class Kind(NamedTuple):
+class Kind:
     """A kind of file: where it lies, and what of its name is not the policy's name."""
 
-    kind: str
-    pattern: str
-    suffix: str = ""
+    def __init__(self, kind: str, pattern: str, suffix: str = "") -> None:
+        self.kind = kind
+        self.pattern = pattern
+        self.suffix = suffix
 
 
 KINDS = (
@@ -54,12 +54,13 @@ def name_of(kind: Kind, path: str) -> str:
     return os.path.basename(path).removesuffix(kind.suffix)
 
 
-class Content(NamedTuple):
+class Content:
     """What the bytes of a file say."""
 
-    sha256: str
-    parts: dict[str, str]
-    made_by: str
+    def __init__(self, sha256: str, parts: dict[str, str], made_by: str) -> None:
+        self.sha256 = sha256
+        self.parts = parts
+        self.made_by = made_by
 
 
 class FileReader:

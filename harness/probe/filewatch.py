@@ -5,13 +5,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from .daemon import SYSTEM_KEY
 from .fanotify import FAN_ONDIR, FAN_Q_OVERFLOW, GONE, WRITTEN, Change, Fanotify
 from .files import kind_of, name_of, understand
-
-JSON = dict[str, Any]
+from .wire import JSON
 
 WATCHED = ("/var/lib/snapd", "/var/cache/apparmor", "/run/snapd")
 NAMESPACES = "/run/snapd/ns"

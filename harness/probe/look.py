@@ -5,16 +5,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
 
 from . import daemon, profiles
 from .bus import BusError
 from .calm import SNAPD
 from .files import FileReader
 from .units import Units, is_launcher, waits_in
+from .wire import JSON, TYPE_CHECKING
 
-JSON = dict[str, Any]
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from typing import TypeVar
+
+    T = TypeVar("T")
 
 NOTHING: list[str] = []
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any
 
 from . import tracing
 from .kernelfile import read_bytes, read_text
-
-JSON = dict[str, Any]
+from .wire import JSON
 
 LONGEST_COMMAND_LINE = 4096
 TICK = 1_000_000_000 // os.sysconf("SC_CLK_TCK")

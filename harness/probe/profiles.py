@@ -4,18 +4,18 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from .kernelfile import read_text
+from .wire import JSON
 
 POLICY = "/sys/kernel/security/apparmor/policy"
 # Kernels before 6.8 name the digests for SHA-1.
 DIGESTS = ("raw_sha256", "sha256", "raw_sha1", "sha1")
 
 
-def read_profiles(problems: list[str], policy: str = POLICY) -> list[dict[str, Any]]:
+def read_profiles(problems: list[str], policy: str = POLICY) -> list[JSON]:
     """Every loaded profile with "snap" in its name, also children and those of other namespaces."""
-    found: list[dict[str, Any]] = []
+    found: list[JSON] = []
     if not os.path.isdir(policy):
         problems.append(f"cannot read the loaded AppArmor profiles: no {policy}")
         return found
@@ -30,7 +30,7 @@ def read_profiles(problems: list[str], policy: str = POLICY) -> list[dict[str, A
     return sorted(found, key=lambda profile: str(profile["name"]))
 
 
-def read_profile(name: str, policy: str = POLICY) -> dict[str, Any] | None:
+def read_profile(name: str, policy: str = POLICY) -> JSON | None:
     """The loaded profile of that name in the first namespace, or None when there is none."""
     above = policy
     for part in name.split("//"):
@@ -76,7 +76,7 @@ def _below(profiles: str) -> list[str]:
     return found
 
 
-def _read(directory: str) -> dict[str, Any]:
+def _read(directory: str) -> JSON:
     digests = {digest: _line(directory, digest) for digest in DIGESTS if _has(directory, digest)}
     return {"name": _line(directory, "name"), "mode": _line(directory, "mode"), **digests}
 

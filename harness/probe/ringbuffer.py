@@ -8,7 +8,6 @@ could write lines of its own into the text; and text has no nanoseconds.
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple
 
 PAGE_SIZE = 4096
 PADDING, TIME_EXTEND, TIME_STAMP = 29, 30, 31
@@ -22,20 +21,16 @@ _HEAD = struct.Struct("<QQ")
 _WORD = struct.Struct("<I")
 
 
-class Page(NamedTuple):
-    """The records of a page with their times; `missed` tells that some before them were overwritten."""
+def read_page(raw: bytes) -> tuple[list[tuple[int, bytes]], bool]:
+    """The records of a page with their times, and whether some before them were overwritten.
 
-    records: list[tuple[int, bytes]]
-    missed: bool
-
-
-def read_page(raw: bytes) -> Page:
-    """Take a page apart; one that is damaged ends where the damage begins."""
+    A page that is damaged ends where the damage begins.
+    """
     if len(raw) < _HEAD.size:
-        return Page([], False)
+        return [], False
     time, commit = _HEAD.unpack_from(raw)
     ends = min(len(raw), _HEAD.size + (commit & SIZE_MASK))
-    return Page(_records(raw, time, ends), bool(commit & MISSED_EVENTS))
+    return _records(raw, time, ends), bool(commit & MISSED_EVENTS)
 
 
 def _records(raw: bytes, time: int, ends: int) -> list[tuple[int, bytes]]:

@@ -12,11 +12,12 @@ import re
 import socket
 import struct
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from .bus import AUTHENTICATE, MEMBER, PATH, PRIVATE_SOCKET, SIGNATURE, Reader, parse_fields
+from .wire import JSON, TYPE_CHECKING
 
-JSON = dict[str, Any]
+if TYPE_CHECKING:
+    from typing import Any
 
 SIGNAL = 4
 HEAD = 16

@@ -7,12 +7,10 @@ import hashlib
 import os
 import re
 from collections.abc import Callable
-from typing import Any
 
 from . import processes, profiles
 from .kernelfile import read_text
-
-JSON = dict[str, Any]
+from .wire import JSON
 
 # Mounts that come and go there are the system's; no snap can have a layout there (snapd's snap/validate.go).
 OF_THE_SYSTEM = ("/run/", "/var/lib/snapd/hostfs/")

@@ -13,7 +13,6 @@ import glob
 import os
 import re
 from collections.abc import Callable
-from typing import NamedTuple
 
 from .ringbuffer import PAGE_SIZE, read_page
 
@@ -34,27 +33,30 @@ MOST_ROUNDS = 64
 _FIELD = re.compile(r"field:[^;]*?(\w+)(?:\[\d*\])?;\s*offset:(\d+);\s*size:(\d+);")
 
 
-class Executed(NamedTuple):
+class Executed:
     """A process executed a program; `path` is what was given to execve(2)."""
 
-    at: int
-    pid: int
-    path: str
+    def __init__(self, at: int, pid: int, path: str) -> None:
+        self.at = at
+        self.pid = pid
+        self.path = path
 
 
-class Forked(NamedTuple):
+class Forked:
     """A thread made a thread or a process."""
 
-    at: int
-    pid: int
-    child: int
+    def __init__(self, at: int, pid: int, child: int) -> None:
+        self.at = at
+        self.pid = pid
+        self.child = child
 
 
-class FilterInstalled(NamedTuple):
+class FilterInstalled:
     """A thread gave itself a seccomp filter."""
 
-    at: int
-    pid: int
+    def __init__(self, at: int, pid: int) -> None:
+        self.at = at
+        self.pid = pid
 
 
 Event = Executed | Forked | FilterInstalled

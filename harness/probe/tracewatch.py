@@ -5,12 +5,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any
 
 from . import trace
 from .execs import Execs
-
-JSON = dict[str, Any]
+from .wire import JSON
 
 # Who opens it has what the kernel kept since its start; a second witness of the same boot has not.
 TAKEN = "/run/revert-safety/trace-taken"

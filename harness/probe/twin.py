@@ -13,11 +13,10 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
 
 from . import processes
+from .wire import JSON
 
-JSON = dict[str, Any]
 Pause = Callable[[float], None]
 
 SECONDS = 30.0

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import glob
 import os
-from typing import Any
 
 from . import processes
 from .bus import Bus
+from .wire import JSON, TYPE_CHECKING
 
-JSON = dict[str, Any]
+if TYPE_CHECKING:
+    from typing import Any
 
 MANAGER_PATH = "/org/freedesktop/systemd1"
 MANAGER = "org.freedesktop.systemd1.Manager"

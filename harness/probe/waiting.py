@@ -6,9 +6,9 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from typing import Any
 
 from . import daemon
+from .wire import JSON
 
 PAUSE = 0.3
 
@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> None:
 
 def await_change(
     change: str, seconds: float, ask: Ask = daemon.ask, pause: Callable[[float], None] = time.sleep
-) -> dict[str, Any]:
+) -> JSON:
     """The change's `status`, `summary` and `err`; snapd may be away for any part of the time."""
     ends = time.monotonic() + seconds
     while True:
@@ -39,7 +39,7 @@ def await_change(
         pause(PAUSE)
 
 
-def _read(change: str, ask: Ask) -> dict[str, Any]:
+def _read(change: str, ask: Ask) -> JSON:
     try:
         answer = json.loads(ask(f"/v2/changes/{change}"))
         found = answer["result"]
@@ -50,5 +50,5 @@ def _read(change: str, ask: Ask) -> dict[str, Any]:
         return _unknown(f"snapd does not answer: {error}", ready=False)
 
 
-def _unknown(why: str, *, ready: bool) -> dict[str, Any]:
+def _unknown(why: str, *, ready: bool) -> JSON:
     return {"status": "unknown", "summary": "", "err": why, "ready": ready}

@@ -5,11 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
-from typing import Any, Protocol
 
 from .look import boot_id, guest_time
+from .wire import JSON, TYPE_CHECKING
 
-JSON = dict[str, Any]
+if TYPE_CHECKING:
+    from typing import Protocol
+else:
+    Protocol = object
 
 MOST_IN_A_LINE = 200
 RETRY_SECONDS = 0.2

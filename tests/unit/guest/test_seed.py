@@ -89,6 +89,16 @@ print(agent.own_sha256())
     assert done.stdout.decode().strip() == probe_sha256()
 
 
+def test_the_witness_takes_no_module_along_that_a_boot_does_not_need(unpacked: Path) -> None:
+    asked = f"""
+import sys
+sys.path.insert(0, {str(unpacked / "run/revert-safety/witness")!r})
+from probe import agent
+print(*sorted({{"typing", "subprocess", "dataclasses", "inspect", "pathlib"}} & set(sys.modules)))
+"""
+    assert run([sys.executable, "-I", "-B", "-S", "-c", asked], cwd=Path("/")).stdout == b"\n"
+
+
 def test_its_second_face_waits_for_changes(unpacked: Path) -> None:
     where = unpacked / "run/revert-safety/witness"
     done = run([sys.executable, "-I", "-B", where, "change", "7", "0"])

@@ -38,9 +38,9 @@ def event(mask: int, pid: int, *infos: bytes) -> bytes:
 
 def test_events_name_a_directory_and_a_file_in_it() -> None:
     raw = event(fanotify.FAN_CLOSE_WRITE, 7, info()) + event(fanotify.FAN_DELETE, 8, info(name=b"x\0"))
-    assert parse_changes(raw) == [
-        Change(fanotify.FAN_CLOSE_WRITE, 7, SYSTEM + HANDLE, "snap.a.b.bin"),
-        Change(fanotify.FAN_DELETE, 8, SYSTEM + HANDLE, "x"),
+    assert [vars(change) for change in parse_changes(raw)] == [
+        vars(Change(fanotify.FAN_CLOSE_WRITE, 7, SYSTEM + HANDLE, "snap.a.b.bin")),
+        vars(Change(fanotify.FAN_DELETE, 8, SYSTEM + HANDLE, "x")),
     ]
 
 
@@ -50,7 +50,8 @@ def test_further_information_of_other_kinds_is_passed_over() -> None:
 
 
 def test_an_overflow_has_no_place() -> None:
-    assert parse_changes(event(fanotify.FAN_Q_OVERFLOW, 0)) == [Change(fanotify.FAN_Q_OVERFLOW, 0, b"", "")]
+    (change,) = parse_changes(event(fanotify.FAN_Q_OVERFLOW, 0))
+    assert vars(change) == vars(Change(fanotify.FAN_Q_OVERFLOW, 0, b"", ""))
 
 
 @given(st.binary(max_size=120), st.integers(0, 200))
