@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from harness.model.clock import GuestTime
 from harness.model.observation import LoadedProfile, PolicyFile, PolicyKind
 from harness.model.timeline import SeenLook, Timeline
 from harness.model.verdict import Evidence
@@ -139,9 +140,9 @@ def _of_files(
         for file in life.seen.look.files:
             if file.kind == PolicyKind.APPARMOR_CACHE:
                 continue
-            if life.wrote(file) and not writers.not_by_snapd(life.seen.taken.boot, file.path, file.sha256):
+            if life.wrote(file) and not _by_a_stranger(life, file, writers):
                 yield file, _claim(life, KnownBy.WRITTEN, file, builds)
-            elif life.left_alone(file, written[life.build]):
+            elif life.left_alone(file, written[life.build]) and not _was_put_there(file, writers):
                 yield file, _claim(life, KnownBy.VOUCHED, file, builds)
             elif _is_constant(file) and file.kind in written[life.build]:
                 yield file, _claim(life, KnownBy.CONSTANT, file, builds)
@@ -151,6 +152,17 @@ def _of_files(
                 yield from (
                     (file, _named(seen, file, build, builds)) for build in builds.made_by(file.made_by)
                 )
+
+
+def _by_a_stranger(life: Life, file: PolicyFile, writers: Writers) -> bool:
+    snapd = life.seen.look.snapd
+    since = snapd.started if snapd else GuestTime(0)
+    return writers.not_by_snapd(life.seen.taken.boot, file.path, file.sha256, since)
+
+
+def _was_put_there(file: PolicyFile, writers: Writers) -> bool:
+    """A regeneration does not compare a compiled file with what it would be, and leaves a stranger's."""
+    return file.kind in COMPILED_SECCOMP and (file.path, file.sha256) in writers.strangers
 
 
 def _of_writers(writers: Writers, builds: Builds) -> Iterator[tuple[PolicyFile, Claim]]:

@@ -10,16 +10,17 @@ ctime is at most a tick old. snapd writes policy seconds after it starts, so no 
 *Vouched.* snapd 2.36.3 and later unlinks system-key before it regenerates and writes it only when all
 backends succeeded; from 2.43 on its format is version 10. Backends rewrite a file only when its content
 differs (osutil.EnsureDirState). So when the key on disk names the running build **and was itself written
-in this life**, the files that were left alone are those that this build would have written. A key of the
-right build that is older than the process says nothing: it may have been put back, and then it kept snapd
-from regenerating at all.
+in this life**, the files that were left alone until then are those that this build would have written. A
+key of the right build that is older than the process says nothing: it may have been put back, and then it
+kept snapd from regenerating at all.
 
 Not vouched for:
 - compiled seccomp files older than the source beside them: 2.39 and later recompiles only what changed
   in `.src`, so a compiled file can be left behind (a `.bin` beside 2.68.3's `.bin2`, or one whose
   compilation was cut off);
 - kinds of files this build was never seen to write: 2.57.6 leaves `.bin2` alone, 2.68.3 leaves `.bin`;
-- snap-confine's profiles, of which those of other core revisions stay on disk.
+- snap-confine's profiles, of which those of other core revisions stay on disk;
+- files that were changed after the key was written: regeneration never saw them so.
 
 What a user's own command writes over policy files while snapd runs cannot be told from snapd's writing by
 looks, except that a compiled file beside a source made by another snap-seccomp is never taken for snapd's.
@@ -33,7 +34,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from harness.model.clock import SECOND, WallTime
-from harness.model.observation import Look, PolicyFile, PolicyKind
+from harness.model.observation import Look, PolicyFile, PolicyKind, SystemKey
 from harness.model.timeline import SeenLook
 from harness.policy.builds import Builds
 from harness.policy.kind import COMPILED_SECCOMP, GLOBAL
@@ -48,13 +49,14 @@ _COMPARED_BY_CONTENT = (PolicyKind.SECCOMP_SOURCE, PolicyKind.APPARMOR_SOURCE, P
 class Life:
     """A running snapd of `build` since `since`, and the look that saw it.
 
-    `compilers` are the build ids of its snap-seccomp, `vouches` says that its system-key is of this life.
+    `compilers` are the build ids of its snap-seccomp. `vouched` is when it wrote the system-key in this life,
+    None when the key is not of this life.
     """
 
     seen: SeenLook
     build: str
     since: WallTime
-    vouches: bool
+    vouched: WallTime | None
     compilers: frozenset[str]
     sources: Mapping[str, PolicyFile]
 
@@ -64,7 +66,7 @@ class Life:
 
     def left_alone(self, file: PolicyFile, written: frozenset[PolicyKind]) -> bool:
         """The file is what this build would have written; `written` are kinds that the build writes."""
-        if not self.vouches or self._foreign(file):
+        if self.vouched is None or file.changed > self.vouched or self._foreign(file):
             return False
         if file.kind in _COMPARED_BY_CONTENT:
             return file.name.startswith("snap.") or file.name.startswith("snap-update-ns.")
@@ -116,18 +118,20 @@ def _life(seen: SeenLook, began: WallTime, latest_before: int, builds: Builds) -
     since = WallTime(look.snapd.started + began)
     if latest_before > since or _from_the_future(look):
         return None
-    key = look.system_key
     return Life(
         seen=seen,
         build=look.snapd.build_id,
         since=since,
-        vouches=key is not None
-        and key.build_id == look.snapd.build_id
-        and key.version >= _FIRST_KEY_AFTER_ALL_BACKENDS
-        and key.changed >= since,
+        vouched=_vouched(look.system_key, look.snapd.build_id, since),
         compilers=builds.compilers.get(look.snapd.build_id, frozenset()),
         sources={file.name: file for file in look.files if file.kind == PolicyKind.SECCOMP_SOURCE},
     )
+
+
+def _vouched(key: SystemKey | None, build: str, since: WallTime) -> WallTime | None:
+    if key is None or key.build_id != build or key.version < _FIRST_KEY_AFTER_ALL_BACKENDS:
+        return None
+    return key.changed if key.changed >= since else None
 
 
 def _from_the_future(look: Look) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from harness.model.clock import GuestTime
 from harness.model.occurrence import Executed, FileChanged
 from harness.policy.builds import Builds
 from harness.policy.daemons import Daemon, Daemons, is_snapd
@@ -68,10 +69,14 @@ def _by_compiler(one: Executed, daemons: Daemons, builds: Builds) -> Daemon | No
 
 @dataclass(frozen=True, slots=True)
 class Writers:
-    """Everything written in a run. `hands` are the writers of each content of each path, by boot."""
+    """Everything written in a run. `hands` are the writers of each content of each path, by boot.
+
+    `strangers` are the paths with those contents that were seen to be written there, and never by a snapd.
+    """
 
     all: tuple[Written, ...]
     hands: Mapping[tuple[int, str, str], Sequence[Written]]
+    strangers: frozenset[tuple[str, str]]
 
     @classmethod
     def of(cls, happened: Mapping[int, Happened], daemons: Mapping[int, Daemons], builds: Builds) -> Writers:
@@ -82,13 +87,15 @@ class Writers:
         hands: dict[tuple[int, str, str], list[Written]] = {}
         for one in found:
             hands.setdefault((one.boot, one.change.path, one.change.sha256), []).append(one)
-        return cls(tuple(found), hands)
+        by_snapd = {(one.change.path, one.change.sha256) for one in found if one.daemon}
+        strangers = {(one.change.path, one.change.sha256) for one in found} - by_snapd
+        return cls(tuple(found), hands, frozenset(strangers))
 
-    def not_by_snapd(self, boot: int, path: str, sha256: str) -> bool:
-        """That content was seen to be written there in that boot, and never by a snapd."""
-        hands = self.hands.get((boot, path, sha256), ())
+    def not_by_snapd(self, boot: int, path: str, sha256: str, since: GuestTime) -> bool:
+        """That content was seen to be written there since then in that boot, and never by a snapd."""
+        hands = [one for one in self.hands.get((boot, path, sha256), ()) if one.change.at >= since]
         return bool(hands) and all(one.daemon is None for one in hands)
 
 
-NOBODY = Writers((), {})
+NOBODY = Writers((), {}, frozenset())
 """Of a run in which nothing was seen to be written."""

@@ -27,6 +27,13 @@ from harness.report.writes import APPARMOR, SECCOMP
 
 WITNESS = "witness.jsonl"
 UNKNOWN = "an unknown snapd"
+# Others speak of a service too, but of what lies on disk for it or of how its unit is.
+_ABOUT_STARTS = (
+    "policy-from-running-snapd",
+    "services-after-policy",
+    "revert-restores-policy",
+    "twin-agrees",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +87,8 @@ def starts(
     """The starts of each boot, in the order of its clock."""
     judged: dict[tuple[int, str], list[Numbered]] = defaultdict(list)
     for one in findings:
-        judged[one.finding.boot, one.finding.subject].append(one)
+        if one.finding.invariant in _ABOUT_STARTS:
+            judged[one.finding.boot, one.finding.subject].append(one)
     found = {}
     for boot in timeline.boots:
         plain = [*_of_occurrences(boot, known), *_of_looks(boot, known)]

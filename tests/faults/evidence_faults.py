@@ -114,8 +114,22 @@ EVIDENCE_FAULTS = (
     Fault(
         "policy/life.py",
         "a key that was put back vouches",
-        "        and key.changed >= since,",
-        "        and bool(key.changed),",
+        "return key.changed if key.changed >= since else None",
+        "return key.changed",
+        POLICY,
+    ),
+    Fault(
+        "policy/life.py",
+        "a regeneration vouches for what was changed after it",
+        "if self.vouched is None or file.changed > self.vouched or self._foreign(file):",
+        "if self.vouched is None or self._foreign(file):",
+        POLICY,
+    ),
+    Fault(
+        "policy/authorship.py",
+        "a regeneration vouches for a compiled file that a stranger put there",
+        "return file.kind in COMPILED_SECCOMP and (file.path, file.sha256) in writers.strangers",
+        "return False",
         POLICY,
     ),
     Fault(

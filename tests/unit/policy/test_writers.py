@@ -161,6 +161,23 @@ def test_a_file_that_another_program_was_seen_to_write_is_not_snapds_although_it
     assert ways(silent.look(), BIN, put) == {(OLD.build, KnownBy.WRITTEN)}
 
 
+def test_what_was_the_other_builds_stays_its_when_a_stranger_puts_it_back() -> None:
+    guest = one_service().install(NEW).install(OLD)
+    profile = digest("profile", BLUEZ, NEW.name)
+    guest.write(PolicyKind.APPARMOR_SOURCE, BLUEZ, profile)
+    found = ways(guest.look(boot_end=False), PolicyKind.APPARMOR_SOURCE, profile)
+    assert {build for build, _ in found} == {NEW.build}
+
+
+def test_a_regeneration_does_not_vouch_for_a_compiled_file_that_a_stranger_put_there() -> None:
+    guest = one_service()
+    put = digest("put there")
+    guest.write(BIN, BLUEZ, put, {"whole": put})
+    assert guest.key
+    guest.key = replace(guest.key, changed=guest.tick())
+    assert ways(guest.look(), BIN, put) == set()
+
+
 # -- contradictions
 
 
