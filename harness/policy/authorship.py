@@ -15,7 +15,8 @@ the newest file that went into it).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -135,7 +136,7 @@ def _made_by_build(
 def _of_files(
     looks: Iterable[SeenLook], known: Sequence[Life], builds: Builds, writers: Writers
 ) -> Iterator[tuple[PolicyFile, Claim]]:
-    written = _kinds_written(known)
+    written = _kinds_written(known, writers)
     for life in known:
         for file in life.seen.look.files:
             if file.kind == PolicyKind.APPARMOR_CACHE:
@@ -205,11 +206,14 @@ def _is_constant(file: PolicyFile) -> bool:
     return file.name == GLOBAL and digests(file) == {GLOBAL_PROGRAM}
 
 
-def _kinds_written(known: Iterable[Life]) -> dict[str, frozenset[PolicyKind]]:
-    kinds: dict[str, frozenset[PolicyKind]] = {}
+def _kinds_written(known: Iterable[Life], writers: Writers) -> Mapping[str, Set[PolicyKind]]:
+    """By build. A snapd that started once more after writing has no life that a look could show it in."""
+    kinds: dict[str, set[PolicyKind]] = defaultdict(set)
     for life in known:
-        mine = frozenset(file.kind for file in life.seen.look.files if life.wrote(file))
-        kinds[life.build] = kinds.get(life.build, frozenset()) | mine
+        kinds[life.build].update(file.kind for file in life.seen.look.files if life.wrote(file))
+    for one in writers.all:
+        if one.daemon and one.change.kind:
+            kinds[one.daemon.build].add(one.change.kind)
     return kinds
 
 

@@ -29,7 +29,7 @@ Where the writing itself was witnessed, the writer decides (policy/writers.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -64,7 +64,7 @@ class Life:
         """The file was last changed in this life, and nothing says that it is another's."""
         return file.changed >= self.since and not self._foreign(file)
 
-    def left_alone(self, file: PolicyFile, written: frozenset[PolicyKind]) -> bool:
+    def left_alone(self, file: PolicyFile, written: Set[PolicyKind]) -> bool:
         """The file is what this build would have written; `written` are kinds that the build writes."""
         if self.vouched is None or file.changed > self.vouched or self._foreign(file):
             return False

@@ -119,6 +119,13 @@ EVIDENCE_FAULTS = (
         POLICY,
     ),
     Fault(
+        "policy/authorship.py",
+        "only looks tell what kinds of files a build writes",
+        "        if one.daemon and one.change.kind:",
+        "        if one.daemon and not one.change.kind:",
+        POLICY,
+    ),
+    Fault(
         "policy/life.py",
         "a regeneration vouches for what was changed after it",
         "if self.vouched is None or file.changed > self.vouched or self._foreign(file):",

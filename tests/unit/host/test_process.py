@@ -126,8 +126,8 @@ def test_waiting_for_a_child_that_runs_on_times_out_and_leaves_it_alone() -> Non
         with pytest.raises(TimedOut, match="sleep 300"):
             child.wait(Deadline.after(0.05))
         assert child.poll() is None
-        child.signal(signal.SIGINT)
-        assert child.wait(Deadline.after(SOON)) == -signal.SIGINT
+        child.signal(signal.SIGTERM)
+        assert child.wait(Deadline.after(SOON)) == -signal.SIGTERM
 
 
 def test_only_passed_descriptors_are_inherited() -> None:

@@ -16,6 +16,7 @@ from harness.model.timeline import SeenOccurrence, Timeline
 from harness.model.verdict import Outcome
 from harness.policy.authorship import KnownBy
 from harness.policy.contradiction import contradictions
+from harness.policy.kind import GLOBAL_PROGRAM
 from harness.policy.knowledge import Knowledge
 from tests.unit.builders import BLUEZ, NEW, OLD, Guest, begun, digest, fresh_revert
 
@@ -159,6 +160,16 @@ def test_a_file_that_another_program_was_seen_to_write_is_not_snapds_although_it
     silent = begun(tags=(BLUEZ,), streams=False)
     silent.write(BIN, BLUEZ, put, {"whole": put})
     assert ways(silent.look(), BIN, put) == {(OLD.build, KnownBy.WRITTEN)}
+
+
+def test_a_snapd_that_started_again_after_writing_still_has_its_constant_program() -> None:
+    """As 2.57.6 does when it takes over from 2.49: no look shows it in the life that it wrote policy in."""
+    guest, parts = unlooked(), {"whole": GLOBAL_PROGRAM}
+    built_in = replace(guest.files[BIN, "global"], sha256=GLOBAL_PROGRAM, parts=parts)
+    guest.files[BIN, "global"] = replace(built_in, changed=WallTime(guest.boot_wall))
+    known = Knowledge.of(guest.start_snapd().look().timeline()).authors
+    claims = known.of_digest(BIN, "global", GLOBAL_PROGRAM)
+    assert {(claim.build, claim.known_by) for claim in claims} == {(OLD.build, KnownBy.CONSTANT)}
 
 
 def test_what_was_the_other_builds_stays_its_when_a_stranger_puts_it_back() -> None:
