@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from harness.model.clock import HostTime
+from harness.model.fingerprint import Fingerprint
 
 RECORD_FORMAT = 1
 
@@ -36,6 +37,14 @@ class ArtifactUsed:
     name: str
     sha256: str
     build_ids: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FingerprintUsed:
+    """The fingerprint catalogue had an entry for a core of the run, under `key`."""
+
+    key: str
+    fingerprint: Fingerprint
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +171,7 @@ class RunClosed:
 Event = (
     RunOpened
     | ArtifactUsed
+    | FingerprintUsed
     | MachineStarted
     | BootBegan
     | BootReady

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from harness.model import codec
 from harness.model.codec import Undecodable, decode, loads
-from harness.model.event import Event
+from harness.model.event import Event, FingerprintUsed
 from harness.model.occurrence import Occurrence
 from harness.model.wire import Heard, Said
 
@@ -147,3 +147,9 @@ def test_garbage_is_refused_and_nothing_else_happens(kind: Any, data: Any) -> No
 @given(st.from_type(OCCURRENCE))
 def test_any_occurrence_survives_the_codec(occurrence: Any) -> None:
     assert loads(Occurrence, codec.dumps(occurrence)) == occurrence
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.from_type(FingerprintUsed))
+def test_any_fingerprint_survives_the_codec(used: FingerprintUsed) -> None:
+    assert loads(Event, codec.dumps(used)) == used
