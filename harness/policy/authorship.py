@@ -39,6 +39,7 @@ from harness.policy.life import Life, lives
 from harness.policy.writers import NOBODY, Writers, Written
 
 WITNESS = "witness.jsonl"
+EVENTS = "events.jsonl"
 
 # File systems and parsers keep modification times to the microsecond at worst.
 _TIME_GRAIN = 1_000
@@ -54,6 +55,7 @@ class KnownBy(StrEnum):
     CONSTANT = "constant"  # the program is built into every snapd that writes such files
     LOADED = "loaded"  # the kernel gave the same profile both digests
     WITNESSED = "witnessed"  # that snapd, or its snap-seccomp, was seen to write it
+    REFERENCE = "reference"  # the kernel held the same in control boots of that snapd alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +72,35 @@ _Book = dict[Item, dict[tuple[str, KnownBy], Claim]]
 
 
 @dataclass(frozen=True, slots=True)
+class References:
+    """What fingerprints tell of seccomp programs and of profiles in the kernel, by tag and digest."""
+
+    programs: Mapping[tuple[str, str], frozenset[Claim]]
+    profiles: Mapping[tuple[str, str], frozenset[Claim]]
+
+    def of_profile(self, profile: LoadedProfile) -> frozenset[Claim]:
+        """The claims on a profile in the kernel, by any of its digests."""
+        found = (self.profiles.get((profile.name, digest), frozenset()) for digest in kernel_digests(profile))
+        return frozenset().union(*found)
+
+
+NO_REFERENCES = References({}, {})
+"""Of a run without fingerprints."""
+
+
+@dataclass(frozen=True, slots=True)
 class Authorship:
     """Who makes what. `whole` are the complete sets of seccomp programs that a build has for a tag.
 
-    `made` are the digests of what a build makes of each kind and name.
+    `made` are the digests of what a build makes of each kind and name. `references` are about what the
+    kernel holds alone: they tell of no file.
     """
 
     claims: Mapping[Item, frozenset[Claim]]
     loaded: Mapping[tuple[str, str], frozenset[Claim]]
     whole: Mapping[tuple[str, str], frozenset[frozenset[str]]]
     made: Mapping[tuple[str, PolicyKind, str], frozenset[str]]
+    references: References = NO_REFERENCES
 
     def of_digest(self, kind: PolicyKind, name: str, digest: str) -> frozenset[Claim]:
         """Every claim on the policy of that kind and name with that digest; empty when nobody is known."""
@@ -90,7 +111,8 @@ class Authorship:
         raw = (profile.raw_sha256, profile.raw_sha1)
         direct = (self.of_digest(PolicyKind.APPARMOR_CACHE, profile.name, digest) for digest in raw if digest)
         other = (self.loaded.get((profile.name, digest), frozenset()) for digest in _other_digests(profile))
-        return frozenset().union(*direct) or frozenset().union(*other)
+        learnt = frozenset().union(*direct) or frozenset().union(*other)
+        return learnt | self.references.of_profile(profile)
 
     def expected(self, build: str, kind: PolicyKind, name: str) -> frozenset[str]:
         """The digests of what a build is known to generate."""
@@ -277,6 +299,12 @@ def _of_loaded(looks: Iterable[SeenLook], known: Authorship) -> dict[tuple[str, 
                 key = (profile.name, digest)
                 found[key] = found.get(key, frozenset()) | claims
     return found
+
+
+def kernel_digests(profile: LoadedProfile) -> tuple[str, ...]:
+    """Every digest that the kernel gives of a profile, the raw ones first."""
+    raw = (profile.raw_sha256, profile.raw_sha1)
+    return (*(digest for digest in raw if digest), *_other_digests(profile))
 
 
 def _other_digests(profile: LoadedProfile) -> tuple[str, ...]:

@@ -2,28 +2,32 @@
 """Where two sources tell different things of one file at one time, or one tells what the other missed.
 
 That two builds make the same content is no contradiction. That one build's tool is seen to write what names
-another's is: then one of the sources is wrong, and nothing that rests on either is proven.
+another's is, or that the kernel holds what one build's fingerprint alone has and others wrote: then one of
+the sources is wrong, and nothing that rests on either is proven.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.model.clock import SECOND
 from harness.model.observation import PolicyFile, PolicyKind
 from harness.model.occurrence import Source
 from harness.model.timeline import SeenLook
 from harness.model.verdict import Evidence
-from harness.policy.authorship import WITNESS
+from harness.policy import apparmor, seccomp
+from harness.policy.authorship import NO_REFERENCES, WITNESS, Claim
 from harness.policy.builds import Builds, short
 from harness.policy.kind import COMPILED_SECCOMP, base_name, file_of
 from harness.policy.knowledge import Knowledge
 from harness.policy.life import Life, lives
+from harness.policy.part import authors_of, proof_of
 from harness.policy.writers import Writers, Written
 
 AUTHORS_DISAGREE = "authors-disagree"
 UNWITNESSED = "unwitnessed"
+FINGERPRINT_DISAGREES = "fingerprint-disagrees"
 
 _WATCHED = (*COMPILED_SECCOMP, PolicyKind.SECCOMP_SOURCE, PolicyKind.APPARMOR_SOURCE)
 _GRAIN = SECOND  # between the guest's clocks, which a look reads one after the other
@@ -31,7 +35,7 @@ _GRAIN = SECOND  # between the guest's clocks, which a look reads one after the 
 
 @dataclass(frozen=True, slots=True)
 class Contradiction:
-    """What does not fit, about which policy, in which boot."""
+    """What does not fit, about which policy, in which boot; 0 is the whole run."""
 
     kind: str
     name: str
@@ -47,6 +51,7 @@ def contradictions(known: Knowledge) -> tuple[Contradiction, ...]:
         *_of_names(known.writers, known.builds),
         *_of_lives(lives(looks, known.builds), known.writers, known.builds),
         *_of_changes(looks, known),
+        *_of_references(known),
     )
     return tuple({(one.kind, one.boot, one.says): one for one in found}.values())
 
@@ -120,3 +125,35 @@ def _changed_unseen(seen: SeenLook, file: PolicyFile, known: Knowledge, before: 
     hands = known.writers.hands
     told = (boot, file.path, file.sha256) in hands or (boot, file.path, "") in hands
     return not told and (file.path, file.sha256) not in before
+
+
+def _of_references(known: Knowledge) -> Iterator[Contradiction]:
+    """What one build's fingerprint alone has, and every other source says that others make."""
+    references = known.authors.references
+    learnt = replace(known.authors, references=NO_REFERENCES)
+    for (tag, digest), claims in references.programs.items():
+        others = seccomp.claims_on(learnt, tag, digest)
+        yield from _of_reference(seccomp.WHAT, tag, digest, claims, others, known.builds)
+    for (tag, digest), claims in references.profiles.items():
+        others = learnt.of_digest(PolicyKind.APPARMOR_CACHE, tag, digest)
+        others |= learnt.loaded.get((tag, digest), frozenset())
+        yield from _of_reference(apparmor.WHAT, tag, digest, claims, others, known.builds)
+
+
+def _of_reference(
+    what: str,
+    tag: str,
+    digest: str,
+    claims: frozenset[Claim],
+    others: frozenset[Claim],
+    builds: Builds,
+) -> Iterator[Contradiction]:
+    named, makers = authors_of(claims), authors_of(others)
+    if not makers or set(named) & set(makers):
+        return
+    of, by = (" or ".join(sorted(map(builds.name, those))) for those in (named, makers))
+    says = (
+        f"{tag}: {what} {short(digest)} is in the fingerprint of {of}, and the rest says that {by} makes it"
+    )
+    evidence = (*proof_of(claims, named), *proof_of(others, makers))
+    yield Contradiction(FINGERPRINT_DISAGREES, tag, 0, says, evidence)

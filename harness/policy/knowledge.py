@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.model.clock import GuestTime
 from harness.model.observation import ProcessSeen
@@ -15,6 +15,7 @@ from harness.policy.builds import Builds
 from harness.policy.daemons import Daemons, daemons_by_boot
 from harness.policy.disk import Disk
 from harness.policy.happened import Happened, by_boot
+from harness.policy.references import references_of
 from harness.policy.system_key import SystemKeys
 from harness.policy.writers import Writers
 
@@ -58,7 +59,7 @@ class Knowledge:
         daemons = daemons_by_boot(happened, looks)
         writers = Writers.of(happened, daemons, builds)
         return cls(
-            authors=learn(timeline, builds, writers),
+            authors=replace(learn(timeline, builds, writers), references=references_of(timeline, builds)),
             builds=builds,
             looks=looks,
             appearances=_appearances(ordered),

@@ -23,7 +23,7 @@ def read(
     """Judge the filters of one process of the service `tag` while the snapd of `build` runs."""
     if not process.filters:
         return _without_filters(around, process, tag)
-    claims = [(one, _claims(known, tag, one.sha256)) for one in process.filters]
+    claims = [(one, claims_on(known, tag, one.sha256)) for one in process.filters]
     foreign = [(one, who) for one, who in claims if who and build not in authors_of(who)]
     unknown = [one for one, who in claims if not who]
     digests = tuple(one.sha256 for one in process.filters)
@@ -35,9 +35,11 @@ def read(
     return _all_own(around, process, tag, build, known, builds)
 
 
-def _claims(known: Authorship, tag: str, digest: str) -> frozenset[Claim]:
+def claims_on(known: Authorship, tag: str, digest: str) -> frozenset[Claim]:
+    """Every claim on a program that the kernel holds for a service; empty when nobody is known."""
     places = ((kind, name) for kind in COMPILED_SECCOMP for name in (tag, GLOBAL))
-    return frozenset().union(*(known.of_digest(kind, name, digest) for kind, name in places))
+    of_files = (known.of_digest(kind, name, digest) for kind, name in places)
+    return known.references.programs.get((tag, digest), frozenset()).union(*of_files)
 
 
 def _foreign(
@@ -75,7 +77,7 @@ def _all_own(
         says = f"seccomp is not whole: not every program that {builds.name(build)} makes for it is loaded"
         return Part(WHAT, State.ABSENT if sets else State.UNSEEN, says, (), digests, proof)
     says = f"seccomp {' '.join(short(digest) for digest in digests)} is of {builds.name(build)}"
-    claims = [known_claims for digest in digests if (known_claims := _claims(known, tag, digest))]
+    claims = [known_claims for digest in digests if (known_claims := claims_on(known, tag, digest))]
     made = (one for of_one in claims for one in proof_of(of_one, [build]))
     ways = ways_of(frozenset().union(*claims), [build])
     return Part(WHAT, State.FRESH, says, (build,), digests, tuple(dict.fromkeys((*proof, *made))), ways)

@@ -6,7 +6,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from harness.model.event import MachineStarted, MemoryRead, RunOpened, StepBegan, StepEnded
+from harness.model.event import (
+    FingerprintUsed,
+    MachineStarted,
+    MemoryRead,
+    RunOpened,
+    StepBegan,
+    StepEnded,
+)
 from harness.model.timeline import Timeline
 from harness.model.verdict import Evidence, Finding, Outcome, Verdict
 from harness.policy.builds import short
@@ -124,6 +131,8 @@ def _versions(timeline: Timeline, page: Page) -> Iterator[str]:
                 yield from page.line(f"harness {harness}{facts}", indent=2)
             case MachineStarted() as machine:
                 yield from page.line(_machine(machine), indent=2)
+            case FingerprintUsed(key=key, fingerprint=fingerprint):
+                yield from page.line(f"fingerprint of {fingerprint.core}: {short(key)}", indent=2)
             case MemoryRead() as memory:
                 peaks = f"QEMU {memory.qemu_peak // 1024} MiB, harness {memory.harness_peak // 1024} MiB"
                 yield from page.line(f"highest memory: {peaks}", indent=2)

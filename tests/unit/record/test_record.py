@@ -13,11 +13,12 @@ import pytest
 from harness.errors import HostLacks, RecordUnusable
 from harness.model import codec
 from harness.model.clock import GuestTime, HostTime
-from harness.model.event import MachineSaid
+from harness.model.event import FingerprintUsed, MachineSaid
 from harness.model.occurrence import Executed, FilterInstalled, Occurrence
 from harness.model.wire import Heard, Occurred
 from harness.record import CONSOLE, EVENTS, PLAN, WITNESS, Recorder, read_timeline
-from tests.unit.builders import fresh_revert, key_put_back
+from tests.unit.builders import NEW, OLD, fresh_revert, key_put_back
+from tests.unit.fingerprints import fingerprint, with_fingerprints
 
 
 @pytest.fixture
@@ -37,6 +38,25 @@ def now() -> HostTime:
 
 def test_what_was_written_is_read_back(run: Path) -> None:
     assert read_timeline(run) == fresh_revert(streams=False).timeline()
+
+
+def test_fingerprints_are_read_back_with_their_lines(tmp_path: Path) -> None:
+    guest = with_fingerprints(fresh_revert(streams=False), [fingerprint(OLD), fingerprint(NEW)])
+    timeline = read_timeline(guest.record(tmp_path))
+    assert timeline == guest.timeline()
+    assert timeline.gaps == ()
+    lines = (tmp_path / EVENTS).read_text().splitlines()
+    for recorded in timeline.events:
+        assert isinstance(recorded.event, FingerprintUsed) == ("fingerprint-used" in lines[recorded.line - 1])
+
+
+def test_a_torn_fingerprint_is_a_gap(tmp_path: Path) -> None:
+    run = with_fingerprints(fresh_revert(streams=False), [fingerprint(OLD)]).record(tmp_path)
+    lines = (run / EVENTS).read_bytes().splitlines()
+    (number,) = (n for n, line in enumerate(lines, start=1) if b"fingerprint-used" in line)
+    edit_lines(run / EVENTS, number, lines[number - 1].replace(b'"seccomp":{', b'"seccomp":{"x":7,'))
+    (gap,) = read_timeline(run).gaps
+    assert gap.startswith(f"{EVENTS}:{number} cannot be read: $.event.fingerprint.seccomp.x: expected a list")
 
 
 def test_a_whole_record_has_no_gaps(run: Path) -> None:

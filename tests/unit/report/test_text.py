@@ -16,7 +16,8 @@ from harness.model.scenario import Control
 from harness.model.timeline import Timeline
 from harness.report.layout import WIDTH, safe
 from harness.report.text import render
-from tests.unit.builders import BLUEZ, POLICY, SPAN, Guest, fresh_revert, key_put_back
+from tests.unit.builders import BLUEZ, OLD, POLICY, SPAN, Guest, fresh_revert, key_put_back
+from tests.unit.fingerprints import fingerprint, used, with_fingerprints
 
 COLOUR = re.compile(r"\x1b\[\d*m")
 
@@ -117,3 +118,9 @@ def test_plain_text_is_left_alone(text: str) -> None:
 def test_a_run_that_never_booted_has_a_page() -> None:
     timeline = replace(fresh_revert().timeline(), boots=(), events=(), artifacts=())
     assert page(timeline).startswith("UNPROVEN")
+
+
+def test_the_fingerprints_that_were_used_are_named() -> None:
+    text = page(with_fingerprints(fresh_revert(), [fingerprint(OLD)]))
+    assert f"fingerprint of 2.57.6: {used(fingerprint(OLD)).key[:8]}" in text
+    assert "fingerprint" not in page(fresh_revert())
