@@ -7,17 +7,20 @@ written into the record as the step it happened in, its kind and its words, and 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from harness.errors import CannotMeasure
 from harness.host.deadline import Deadline, monotonic
 from harness.host.progress import Progress, Tell
-from harness.lab import Lab, Prepared
+from harness.lab import Lab
 from harness.machine import Machine
 from harness.model.event import (
     RECORD_FORMAT,
+    ArtifactUsed,
     CheckRead,
     CommandRan,
+    FingerprintUsed,
     LookTaken,
     RunClosed,
     RunFailed,
@@ -57,8 +60,9 @@ def run_plan(plan: Plan, lab: Lab, tell: Tell) -> Path:
     is nothing to record yet: an artefact that cannot be built, a host without room for a run.
     """
     prepared = lab.prepare(plan)
+    fingerprints = tuple(lab.fingerprints(plan, prepared))
     with lab.record(plan) as (directory, record):
-        _opening(plan, prepared, lab, record)
+        _opening(plan, (*prepared.artifacts(), *fingerprints), lab, record)
         complete = False
         progress = Progress(tell, len(plan.steps))
         execution = _Execution(plan, record, progress)
@@ -80,10 +84,10 @@ def run_plan(plan: Plan, lab: Lab, tell: Tell) -> Path:
     return directory.path
 
 
-def _opening(plan: Plan, prepared: Prepared, lab: Lab, record: Recorder) -> None:
+def _opening(plan: Plan, given: Iterable[ArtifactUsed | FingerprintUsed], lab: Lab, record: Recorder) -> None:
     record.write(RunOpened(RECORD_FORMAT, lab.version, plan_sha256(plan), lab.host_facts()))
-    for artifact in prepared.artifacts():
-        record.write(artifact)
+    for event in given:
+        record.write(event)
 
 
 class _Execution:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
@@ -26,6 +26,7 @@ from harness.host.progress import Tell
 from harness.host.rundir import RunDirectory, new_run
 from harness.image.build import Image, build_image
 from harness.image.core import build_core
+from harness.image.fingerprints import find_fingerprint, fingerprint_key, obtain_fingerprint
 from harness.image.payload import build_payload
 from harness.image.snapfile import SnapFile
 from harness.image.snaps import build_snap
@@ -33,7 +34,8 @@ from harness.image.workshop import Workshop, open_workshop
 from harness.machine import PAYLOAD_SERIAL, Machine
 from harness.model.catalogue import Catalogue
 from harness.model.clock import HostTime
-from harness.model.event import ArtifactUsed, MachineStarted
+from harness.model.event import ArtifactUsed, FingerprintUsed, MachineStarted
+from harness.model.fingerprint import Fingerprint
 from harness.model.plan import Plan, SnapRef
 from harness.model.wire import WITNESS_PORT
 from harness.qemu.accel import Accelerator, choose
@@ -51,6 +53,7 @@ from harness.qemu.disk import cache_for, create_overlay
 from harness.qemu.instance import start
 from harness.qemu.versions import read_version
 from harness.record import Recorder
+from harness.scenario.alone import cores_of, start_of
 from harness.scenario.catalogue import load_catalogue
 
 WITNESS_RAW = "witness.raw"
@@ -99,6 +102,13 @@ class Prepared:
         yield ArtifactUsed("image", self.image.name, self.image.key)
         for file_name, snap in self.snaps.items():
             yield ArtifactUsed("snap", self.names[file_name], snap.sha256, snap.build_ids)
+
+    def fingerprint_key(self, plan: Plan, core: SnapRef) -> str:
+        """Where the fingerprint catalogue has this core with the plan's image, snaps and connections."""
+        start = start_of(plan)
+        snaps = (self.snaps[ref.file_name] for ref in start.snaps)
+        connections = (f"{one.plug} {one.slot}" for one in start.connections)
+        return fingerprint_key(self.snaps[core.file_name], self.image.key, snaps, connections)
 
 
 def prepare(plan: Plan, catalogue: Catalogue, workshop: Workshop) -> Prepared:
@@ -154,6 +164,20 @@ class Lab:
         Raises BuildFailed, SourceMoved or HostLacks; Mistake when the catalogue lacks a name.
         """
         return prepare(plan, self.catalogue, self._workshop)
+
+    def fingerprints(self, plan: Plan, prepared: Prepared) -> Iterator[FingerprintUsed]:
+        """What the fingerprint catalogue has on the plan's cores; none is ever taken for it.
+
+        Raises HostLacks when an entry cannot be read.
+        """
+        for core in cores_of(plan):
+            key = prepared.fingerprint_key(plan, core)
+            if found := find_fingerprint(key, self._workshop.store):
+                yield FingerprintUsed(key, replace(found, core=core.entry))
+
+    def obtain_fingerprint(self, key: str, take: Callable[[], Fingerprint]) -> Fingerprint:
+        """The catalogue's entry under `key`, taken by `take` unless it is there."""
+        return obtain_fingerprint(key, take, self._workshop.store)
 
     @contextmanager
     def record(self, plan: Plan) -> Iterator[tuple[RunDirectory, Recorder]]:
