@@ -23,6 +23,7 @@ VERBS = {
     "plan": "print what a scenario would do, step by step",
     "judge": "judge a run directory again, from its record alone",
     "report": "print the timeline and the findings of a run directory",
+    "fingerprint": "learn by control boots what each core's snapd makes, for later verdicts",
     "build": "build images, cores and snaps ahead of a run",
     "doctor": "say what this host has, and what it lacks",
     "schema": "print the JSON schema of scenario files, for editors",
@@ -98,7 +99,7 @@ def _carry_out(argv: list[str]) -> int:
 
 
 def _overview() -> argparse.ArgumentParser:
-    verbs = "\n".join(f"  {name:<8} {summary}" for name, summary in VERBS.items())
+    verbs = "\n".join(f"  {name:<11} {summary}" for name, summary in VERBS.items())
     parser = Parser(
         prog="harness",
         usage="harness VERB …",
