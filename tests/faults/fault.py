@@ -16,6 +16,7 @@ ENDS = ("tests/unit/invariant/test_policy_from_running_snapd.py", "tests/unit/in
 RECORD = ("tests/unit/record/test_record.py", "tests/unit/model")
 VERDICT = ("tests/unit/judge/test_judge.py",)
 LESS = ("tests/unit/judge/test_streams.py",)
+TAKEN = ("tests/unit/test_running_fingerprints.py",)
 
 
 @dataclass(frozen=True, slots=True)
