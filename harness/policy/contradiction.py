@@ -8,7 +8,7 @@ the sources is wrong, and nothing that rests on either is proven.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from harness.model.clock import SECOND
@@ -29,7 +29,7 @@ AUTHORS_DISAGREE = "authors-disagree"
 UNWITNESSED = "unwitnessed"
 FINGERPRINT_DISAGREES = "fingerprint-disagrees"
 
-_WATCHED = (*COMPILED_SECCOMP, PolicyKind.SECCOMP_SOURCE, PolicyKind.APPARMOR_SOURCE)
+_WATCHED = (*COMPILED_SECCOMP, PolicyKind.SECCOMP_SOURCE, PolicyKind.APPARMOR_SOURCE, PolicyKind.MOUNT)
 _GRAIN = SECOND  # between the guest's clocks, which a look reads one after the other
 
 
@@ -106,25 +106,25 @@ def _of_lives(known: Iterable[Life], writers: Writers, builds: Builds) -> Iterat
 
 def _of_changes(looks: Iterable[SeenLook], known: Knowledge) -> Iterator[Contradiction]:
     """Policy that changed while files were watched, with nobody seen to write it."""
-    before: set[tuple[str, str]] = set()
+    before: dict[str, str] = {}
     for seen in looks:
         for file in seen.look.files:
             if file.kind in _WATCHED and _changed_unseen(seen, file, known, before):
                 says = f"{base_name(file)} {short(file.sha256)} changed, and nobody was seen to write it"
                 evidence = (Evidence(WITNESS, seen.line, says),)
                 yield Contradiction(UNWITNESSED, file.name, seen.taken.boot, says, evidence)
-        before.update((file.path, file.sha256) for file in seen.look.files)
+        before.update({file.path: file.sha256 for file in seen.look.files})
 
 
-def _changed_unseen(seen: SeenLook, file: PolicyFile, known: Knowledge, before: set[tuple[str, str]]) -> bool:
+def _changed_unseen(seen: SeenLook, file: PolicyFile, known: Knowledge, before: Mapping[str, str]) -> bool:
     boot = seen.taken.boot
     watching = known.happened[boot].watching.get(Source.FILES)
     changed = file.changed - seen.look.boot_wall
     if watching is None or not watching.of.since + _GRAIN < changed <= seen.look.at:
         return False
-    hands = known.writers.hands
-    told = (boot, file.path, file.sha256) in hands or (boot, file.path, "") in hands
-    return not told and (file.path, file.sha256) not in before
+    hands = (known.writers.hands.get((boot, file.path, content), ()) for content in (file.sha256, ""))
+    told = any(one.change.at >= changed - _GRAIN for those in hands for one in those)
+    return not told and before.get(file.path) != file.sha256
 
 
 def _of_references(known: Knowledge) -> Iterator[Contradiction]:

@@ -84,6 +84,20 @@ EVIDENCE_FAULTS = (
         POLICY,
     ),
     Fault(
+        "policy/writers.py",
+        "what another snapd wrote before is written by this one when it is put back by hand",
+        " if one.change.at >= since]",
+        "]",
+        POLICY,
+    ),
+    Fault(
+        "policy/contradiction.py",
+        "that a content was once written explains that it is there again",
+        "any(one.change.at >= changed - _GRAIN for",
+        "any(bool(one.change.path) for",
+        POLICY,
+    ),
+    Fault(
         "policy/happened.py",
         "a writer is the last program of its process number, even a later one",
         "return images[number - 1] if number else None",
@@ -170,7 +184,7 @@ EVIDENCE_FAULTS = (
     Fault(
         "policy/contradiction.py",
         "policy that changed with nobody writing it is no matter",
-        "return not told and (file.path, file.sha256) not in before",
+        "return not told and before.get(file.path) != file.sha256",
         "return False",
         POLICY,
     ),

@@ -187,9 +187,35 @@ def test_a_regeneration_does_not_vouch_for_a_compiled_file_that_a_stranger_put_t
     assert guest.key
     guest.key = replace(guest.key, changed=guest.tick())
     assert ways(guest.look(), BIN, put) == set()
+def reverted() -> Guest:
+    """Two builds and the first again, whose key vouches for all policy."""
+    return one_service().install(NEW).look(boot_end=False).revert(OLD).look(boot_end=False)
+
+
+@pytest.mark.parametrize("kind", [PolicyKind.APPARMOR_SOURCE, PolicyKind.MOUNT])
+def test_what_is_put_there_while_a_snapd_vouches_is_not_its_own(kind: PolicyKind) -> None:
+    guest = reverted()
+    guest.write(kind, BLUEZ, digest("put there"))
+    assert ways(guest.look(), kind, digest("put there")) == set()
+
+
+def test_another_builds_policy_put_back_by_hand_in_one_boot_is_still_the_others() -> None:
+    kind, content = PolicyKind.APPARMOR_SOURCE, digest("profile", BLUEZ, NEW.name)
+    guest = reverted()
+    guest.write(kind, BLUEZ, content)
+    assert {build for build, _ in ways(guest.look(), kind, content)} == {NEW.build}
 
 
 # -- contradictions
+
+
+def test_content_that_was_there_before_and_is_there_again_was_written_by_somebody() -> None:
+    content = digest("profile", BLUEZ, NEW.name)
+    guest = reverted()
+    key = (PolicyKind.APPARMOR_SOURCE, BLUEZ)
+    guest.files[key] = replace(guest.files[key], sha256=content, changed=guest.tick(5))
+    guest.tick(2)
+    assert kinds(guest.look()) == [("unwitnessed", BLUEZ, 2)]
 
 
 def kinds(run: Guest | Timeline) -> list[tuple[str, str, int]]:
