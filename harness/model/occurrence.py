@@ -130,6 +130,33 @@ class UnitChanged:
     unit: UnitSeen
 
 
+class Namespace(StrEnum):
+    """Whose mount namespace a process is in."""
+
+    OWN = "own"  # another than process 1's: one that was made for its snap
+    SYSTEM = "system"  # process 1's, which no strictly confined snap's service is left in
+    UNREAD = "unread"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MountProfile:
+    """What a process has of the mounts that its snap's mount profiles list.
+
+    `desired` (snapd's) and `current` (snap-update-ns's) are the sha256 of the profiles, empty when there was
+    none. Each of the others are mount points, sorted, the first twenty: `missing` are in the current
+    profile and not mounted, `pending` in the desired one and not in the current one, `surplus` the opposite,
+    without what snap-update-ns adds by itself. `problem` says why what was read need not be of the start.
+    """
+
+    desired: str = ""
+    current: str = ""
+    missing: tuple[str, ...] = ()
+    pending: tuple[str, ...] = ()
+    surplus: tuple[str, ...] = ()
+    namespace: Namespace = Namespace.UNREAD
+    problem: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
     """A snap's service was executed: process `pid` went from the launcher to the snap's own program.
@@ -137,7 +164,7 @@ class Started:
     `at` is when it executed, `read_at` when its confinement had been read. `process` is None when it
     had gone before. `profile` is the kernel's profile of that name at the time of reading. `mounts` is
     the sha256 of its mount table without the numbers that change (empty: not read), `device` the
-    device control group or map that it is in (empty: none).
+    device control group or map that it is in (empty: none). `mount_profile` is None when it was not read.
     """
 
     at: GuestTime
@@ -149,6 +176,7 @@ class Started:
     profile: LoadedProfile | None = None
     mounts: str = ""
     device: str = ""
+    mount_profile: MountProfile | None = None
 
 
 Occurrence = (

@@ -21,8 +21,16 @@ GLOBAL_PROGRAM = "e4e7a5a5c31844ec32b46d2a99d43c5ab7d5457fbd8555a3c81ee8453af83c
 The same bytes are in the executables of Debian's 2.49 and 2.57.6, and not in those of 2.68.3 and 2.77.1.
 """
 
+NO_MOUNTS = hashlib.sha256(b"").hexdigest()
+"""What stands for the mount profile of a snap for which there is no file: one that lists nothing."""
+
 _NO_PROGRAM = frozenset(hashlib.sha256(text).hexdigest() for text in (b"", b"@unrestricted\n"))
 _INSTRUCTION = 8  # bytes of a `struct sock_filter`
+
+
+def snap_of(tag: str) -> str:
+    """The name of a snap's mount profile, `snap.NAME`, by the security tag of one of its services."""
+    return ".".join(tag.split(".")[:2])
 
 
 def programs(file: PolicyFile) -> Mapping[str, str]:

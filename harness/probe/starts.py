@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Callable
 
-from . import processes, profiles
+from . import mountns, processes, profiles
 from .kernelfile import read_text
 from .wire import JSON
 
@@ -23,6 +23,7 @@ _CHANGING = re.compile(r"([ :](?:shared|master):| propagate_from:|/dev/loop|:\[(
 
 def read_start(at: int, tag: str, pid: int, exe: str, now: Callable[[], int]) -> JSON:
     """How process `pid`, which executed the service `tag` at `at`, is confined."""
+    mount_profile = mountns.read_mount_profile(at, tag, pid, now)
     process = processes.read_process(pid, pid)
     label = process["label"] if process else ""
     confinement = {
@@ -30,6 +31,7 @@ def read_start(at: int, tag: str, pid: int, exe: str, now: Callable[[], int]) ->
         "profile": profiles.read_profile(label if label.startswith("snap.") else tag),
         "mounts": mounts_digest(pid) if process else "",
         "device": device_of(pid, tag) if process else "",
+        "mount_profile": mount_profile if process else None,
     }
     return {
         "type": "started",

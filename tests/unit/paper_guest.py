@@ -32,6 +32,7 @@ from harness.model.observation import (
     SystemKey,
     UnitSeen,
 )
+from harness.model.occurrence import MountProfile, Namespace
 from harness.model.plan import (
     Action,
     Boot,
@@ -42,6 +43,7 @@ from harness.model.plan import (
     SnapRef,
 )
 from harness.model.scenario import RebootHow
+from harness.policy.kind import snap_of
 from tests.unit.paper_stream import Stream
 
 BLUEZ = "snap.bluez.bluez"
@@ -56,10 +58,14 @@ def digest(*words: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Core:
-    """A snapd release: its build, and whether it compiles seccomp to `.bin` or `.bin2`."""
+    """A snapd release: its build, and whether it compiles seccomp to `.bin` or `.bin2`.
+
+    `mounts` is what its mount profiles list, one mount; without it, it writes none.
+    """
 
     name: str
     compiled: PolicyKind
+    mounts: str = ""
 
     @property
     def build(self) -> str:
@@ -116,6 +122,7 @@ class PaperGuest:
     snapd: SnapdSeen | None = None
     key: SystemKey | None = None
     files: dict[tuple[PolicyKind, str], PolicyFile] = field(default_factory=dict)
+    namespaces: dict[str, str] = field(default_factory=dict)
     kernel: dict[str, str] = field(default_factory=dict)
     processes: dict[str, tuple[ProcessSeen, ...]] = field(default_factory=dict)
     units: dict[str, UnitSeen] = field(default_factory=dict)
@@ -146,7 +153,7 @@ class PaperGuest:
         self.events.append(BootBegan(self.boot, len(self.console), "the machine was started"))
         self.events.append(BootReady(self.boot, f"boot-{self.boot}"))
         self.say("[    0.000000] Linux version 6.12")
-        self.snapd, self.processes, self.kernel = None, {}, {}
+        self.snapd, self.processes, self.kernel, self.namespaces = None, {}, {}, {}
         self.launched = self.daemons = 0
         self.stream.boots(self.boot)
         self.tick(5)
@@ -209,6 +216,8 @@ class PaperGuest:
         for tag in self.tags:
             self.write(PolicyKind.APPARMOR_SOURCE, tag, digest("profile", tag, self.core.name), writer=daemon)
             self.load_profile(tag, daemon)
+        for snap in sorted({snap_of(tag) for tag in self.tags}) if self.core.mounts else ():
+            self.write(PolicyKind.MOUNT, snap, digest(snap, self.core.mounts), writer=daemon)
         self.put_key(writer=daemon)
         return self
 
@@ -279,8 +288,21 @@ class PaperGuest:
         self.units[tag] = unit(f"{tag}.service", main_pid=main.pid, restarts=restarts)
         self.stream.launches(tag, main.pid, self.core.name, waits=waited)
         profile = self.profile(tag) if tag in self.kernel else None
-        self.stream.starts(tag, replace(main, main=False), profile, restarts)
+        self.stream.starts(tag, replace(main, main=False), profile, restarts, self.mounts(snap_of(tag)))
         return self
+
+    def mounts(self, snap: str) -> MountProfile:
+        """snap-update-ns mounts what the profile of now lists, unless the snap has a namespace already."""
+        file = self.files.get((PolicyKind.MOUNT, snap))
+        desired = file.sha256 if file else ""
+        made = self.namespaces.setdefault(snap, desired)
+        return MountProfile(
+            desired=desired,
+            current=digest("made", made),
+            pending=(f"/{desired[:8]}",) if desired not in ("", made) else (),
+            surplus=(f"/{made[:8]}",) if made not in ("", desired) else (),
+            namespace=Namespace.OWN,
+        )
 
     def fail_launch(self, tag: str, *, sub: str = "failed", status: int = 1, restarts: int = 0) -> Self:
         """The launcher of a service dies in snap-confine."""

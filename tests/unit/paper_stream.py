@@ -13,6 +13,7 @@ from harness.model.occurrence import (
     FileChange,
     FileChanged,
     FilterInstalled,
+    MountProfile,
     Occurrence,
     ProfileChange,
     ProfileChanged,
@@ -134,7 +135,14 @@ class Stream:
             if number == 2 and until > 3:
                 self.say(FilterInstalled(at=GuestTime(end - 48), pid=pid))
 
-    def starts(self, tag: str, process: ProcessSeen, profile: LoadedProfile | None, restarts: int) -> None:
+    def starts(
+        self,
+        tag: str,
+        process: ProcessSeen,
+        profile: LoadedProfile | None,
+        restarts: int,
+        mounts: MountProfile,
+    ) -> None:
         """The service executes, and its confinement is read."""
         end = self.now()
         at = GuestTime(end - 46)
@@ -149,6 +157,7 @@ class Stream:
                 exe=process.exe,
                 process=process,
                 profile=profile,
+                mount_profile=mounts,
             ),
         )
 

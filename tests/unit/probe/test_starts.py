@@ -3,10 +3,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
+import os
+import time
 from pathlib import Path
 
 import pytest
 
+from harness.model import codec
+from harness.model.occurrence import Occurrence, Started
 from harness.probe import starts
 
 # As snap-confine 2.57.6 leaves them under Linux 6.12, shortened.
@@ -79,6 +85,16 @@ def test_a_map_stands_for_the_device_control_group_in_version_2(tmp_path: Path) 
     assert starts.device_of(7, "snap.a.b", where, str(tmp_path)) == str(tmp_path / "snap_a_b")
 
 
+def test_a_start_has_every_field_and_decodes() -> None:
+    raw = starts.read_start(5, "snap.a.b", os.getpid(), "/snap/a/1/b", time.monotonic_ns)
+    assert set(raw) - {"type"} == {field.name for field in dataclasses.fields(Started)}
+    start = codec.loads(Occurrence, json.dumps(raw))
+    assert isinstance(start, Started)
+    assert start.mount_profile
+    assert start.mount_profile.current == ""
+
+
 def test_a_process_that_has_gone_was_started_all_the_same() -> None:
     start = starts.read_start(5, "snap.a.b", NO_PROCESS, "/snap/a/1/b", lambda: 9)
     assert (start["at"], start["read_at"], start["process"], start["mounts"]) == (5, 9, None, "")
+    assert start["mount_profile"] is None
