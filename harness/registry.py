@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from harness.invariant import (
     bluetooth_managed,
     console_clean,
+    mounts_match_profile,
     network_managed,
     one_policy_on_disk,
     policy_from_running_snapd,
@@ -26,6 +27,7 @@ JUDGES: Mapping[str, Judge] = {
     "policy-from-running-snapd": policy_from_running_snapd.judge,
     "twin-agrees": twin_agrees.judge,
     "services-after-policy": services_after_policy.judge,
+    "mounts-match-profile": mounts_match_profile.judge,
     "revert-restores-policy": revert_restores_policy.judge,
     "one-policy-on-disk": one_policy_on_disk.judge,
     "units-healthy": units_healthy.judge,

@@ -61,6 +61,11 @@ INVARIANTS: Mapping[str, InvariantSpec] = {
             {"services": Parameter("security tags (snap.NAME.APP) to judge", many=True, default=())},
         ),
         InvariantSpec(
+            "mounts-match-profile",
+            "every service starts with the mounts that the mount profile of the snapd that runs lists",
+            {"services": Parameter("security tags (snap.NAME.APP) to judge", many=True, default=())},
+        ),
+        InvariantSpec(
             "twin-agrees",
             "once a boot has settled, a second start of each service gets the policy that the service has",
             {"services": Parameter("security tags (snap.NAME.APP) to judge", many=True, default=())},

@@ -30,10 +30,12 @@ from harness.policy.kind import (
     COMPILED_SECCOMP,
     GLOBAL,
     GLOBAL_PROGRAM,
+    NO_MOUNTS,
     base_name,
     digests,
     file_of,
     programs,
+    snap_of,
 )
 from harness.policy.life import Life, lives
 from harness.policy.writers import NOBODY, Writers, Written
@@ -132,6 +134,8 @@ def learn(timeline: Timeline, builds: Builds, writers: Writers = NOBODY) -> Auth
             _enter(book, (file.kind, file.name, digest), claim)
         if file.kind in COMPILED_SECCOMP and programs(file):
             whole.setdefault((claim.build, file.name), set()).add(digests(file))
+    for name, claim in tuple(_without_mounts(known, book, builds, writers)):
+        _enter(book, (PolicyKind.MOUNT, name, NO_MOUNTS), claim)
     for file, claim in (*_of_caches(looks, known, book, builds), *_of_written_caches(writers, builds)):
         for digest in digests(file):
             _enter(book, (file.kind, file.name, digest), claim)
@@ -222,6 +226,40 @@ def _of_written_caches(writers: Writers, builds: Builds) -> Iterator[tuple[Polic
                 name = builds.name(wrote.build)
                 says = f"cache {short(file.sha256)} was written after snapd {name} had written its source"
                 yield file, Claim(wrote.build, KnownBy.WITNESSED, Evidence(WITNESS, one.line, says))
+
+
+def _without_mounts(
+    known: Iterable[Life], book: _Book, builds: Builds, writers: Writers
+) -> Iterator[tuple[str, Claim]]:
+    """Where a build set up a snap, or went over all policy, and there is no mount profile, it makes none.
+
+    Not of a build that is known to make one: then somebody may have taken it away. A snap's AppArmor profiles
+    are the last that snapd writes of its policy.
+    """
+    made = {
+        (build, name) for (kind, name, _), by in book.items() if kind == PolicyKind.MOUNT for build, _ in by
+    }
+    for life in known:
+        look = life.seen.look
+        there = {file.name for file in look.files if file.kind == PolicyKind.MOUNT}
+        written = {
+            snap_of(file.name)
+            for file in look.files
+            if file.kind == PolicyKind.APPARMOR_SOURCE
+            and life.wrote(file)
+            and not _by_a_stranger(life, file, writers)
+        }
+        snapd = builds.name(life.build)
+        for name in sorted({snap_of(service.tag) for service in look.services} - there):
+            says = f"there was no {name}.fstab when snapd {snapd} had "
+            if look.problems or (life.build, name) in made:
+                continue
+            if life.vouched is not None:
+                says += "regenerated all policy"
+                yield name, _made(life.seen, life.build, KnownBy.VOUCHED, says)
+            elif name in written:
+                says += "written the snap's profiles"
+                yield name, _made(life.seen, life.build, KnownBy.WRITTEN, says)
 
 
 def _is_constant(file: PolicyFile) -> bool:

@@ -11,6 +11,7 @@ STARTS = (
     "tests/unit/invariant/test_launchers.py",
     "tests/unit/invariant/test_policy_kept.py",
 )
+MOUNTS = ("tests/unit/invariant/test_mounts_match_profile.py", "tests/unit/probe/test_mountns.py")
 POLICY = ("tests/unit/policy",)
 ENDS = ("tests/unit/invariant/test_policy_from_running_snapd.py", "tests/unit/invariant/test_end_states.py")
 RECORD = ("tests/unit/record/test_record.py", "tests/unit/model")

@@ -40,6 +40,7 @@ from tests.unit.builders import (
 
 RULES = (PlannedInvariant(POLICY, {}, SPAN), PlannedInvariant("snapd-is-who-it-should-be", {}, SPAN))
 STRICT = (PlannedInvariant(POLICY, {"strict": ("ordering",)}, SPAN),)
+MOUNTS = (PlannedInvariant("mounts-match-profile", {}, SPAN),)
 ORDER = (PlannedInvariant("services-after-policy", {}, SPAN),)
 
 
@@ -92,6 +93,16 @@ def put_by_hand() -> Guest:
     return guest.start_services().look()
 
 
+def other_mounts() -> Guest:
+    """A mount profile that no snapd wrote."""
+    core = replace(OLD, mounts="old")
+    guest = Guest(streams=True, tags=(BLUEZ,), invariants=MOUNTS).power_on().install(core)
+    guest.start_services().look()
+    guest.write(PolicyKind.MOUNT, "snap.bluez", digest("put there"))
+    guest.look()
+    return guest.reboot(RebootHow.RESET).start_services().start_snapd().look()
+
+
 RED: dict[str, Timeline] = {
     "control": key_put_back(streams=True, tags=(BLUEZ,), invariants=RULES).timeline(),
     "stale": stale_seccomp(streams=True, tags=(BLUEZ,), invariants=RULES).timeline(),
@@ -102,6 +113,7 @@ RED: dict[str, Timeline] = {
     "strict": early(STRICT).timeline(),
     "order": early(ORDER).timeline(),
     "by hand": put_by_hand().timeline(),
+    "mounts": other_mounts().timeline(),
 }
 GREEN = fresh_revert(streams=True, tags=(BLUEZ,), invariants=RULES)
 
@@ -117,6 +129,7 @@ def test_the_runs_come_out_as_they_must() -> None:
         "strict": Outcome.VIOLATED,
         "order": Outcome.VIOLATED,
         "by hand": Outcome.UNPROVEN,
+        "mounts": Outcome.VIOLATED,
     }
     assert judge(GREEN.timeline()).outcome == Outcome.HELD
 
@@ -278,7 +291,7 @@ def replaced(value: Any, where: random.Random) -> Any:
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    guest = begun(streams=True, tags=(BLUEZ,), invariants=(*RULES, *ORDER))
+    guest = begun(streams=True, tags=(BLUEZ,), invariants=(*RULES, *ORDER, *MOUNTS))
     return guest.record(tmp_path_factory.mktemp("garbage"))
 
 

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""Every start of a snap's service has the mounts that the running snapd's mount profile lists, and no others.
+
+Device control is told beside it and not judged (harness/policy/mounts.py says why). A snap with classic
+confinement has no mount namespace to judge, so its starts stay UNPROVEN; `services` can leave them out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from harness.invariant.every_start import Group, grouped, judged_starts
+from harness.model.timeline import BootRecord, Timeline
+from harness.model.verdict import Evidence, Finding, Outcome
+from harness.policy.authorship import WITNESS
+from harness.policy.builds import short
+from harness.policy.knowledge import Knowledge
+from harness.policy.mounts import MountClass, MountsRead, read_mounts
+from harness.policy.start_class import Judged, StartClass
+
+NAME = "mounts-match-profile"
+
+_OUTCOMES: Mapping[MountClass, Outcome] = {
+    MountClass.AS_DESIRED: Outcome.HELD,
+    MountClass.STALE: Outcome.VIOLATED,
+    MountClass.FOREIGN: Outcome.VIOLATED,
+    MountClass.ABSENT: Outcome.VIOLATED,
+    MountClass.UNSEEN: Outcome.UNPROVEN,
+}
+_EXPLAINED = (StartClass.MISSING, StartClass.BROKEN)
+"""What a launcher that never executed its service came to, where it is known that it did not."""
+
+
+def judge(timeline: Timeline, parameters: Mapping[str, tuple[str, ...]]) -> tuple[Finding, ...]:
+    """Judge every start of the services in `services` (all of the plan's when empty)."""
+    tags = parameters.get("services") or timeline.plan.services
+    known = Knowledge.of(timeline)
+    findings: list[Finding] = []
+    for boot in timeline.boots:
+        if not boot.occurrences:
+            findings.append(_nobody_watched(boot))
+            continue
+        judged = judged_starts(NAME, boot, tags, known)
+        findings += judged.doubts
+        for tag, of_tag in judged.starts.items():
+            told = [one for one in of_tag if one.kind not in _EXPLAINED or one.attempt.start]
+            findings += (_finding(boot, tag, group, known) for group in _alike(boot, told, known))
+    return tuple(findings) or (_nothing(),)
+
+
+def _nothing() -> Finding:
+    return Finding(NAME, Outcome.UNPROVEN, "nothing-to-judge", NAME, 0, "no start of a service was seen")
+
+
+def _nobody_watched(boot: BootRecord) -> Finding:
+    summary = f"boot {boot.number}: nobody watched services start"
+    return Finding(NAME, Outcome.UNPROVEN, "gap", f"boot {boot.number}", boot.number, summary)
+
+
+def _alike(boot: BootRecord, told: Iterable[Judged], known: Knowledge) -> tuple[Group, ...]:
+    def key(one: Judged) -> object:
+        return read_mounts(boot.number, one, known), one.daemon.build if one.daemon else ""
+
+    return grouped(told, key)
+
+
+def _finding(boot: BootRecord, tag: str, group: Group, known: Knowledge) -> Finding:
+    read, daemon = read_mounts(boot.number, group.first, known), group.first.daemon
+    runs = known.builds.name(daemon.build) if daemon else "unknown"
+    return Finding(
+        invariant=NAME,
+        outcome=_OUTCOMES[read.kind],
+        kind=str(read.kind),
+        subject=tag,
+        boot=boot.number,
+        summary=f"{tag} started {group.times} {_says(read, runs)}",
+        author=_author(read, known),
+        evidence=tuple(dict.fromkeys((*_evidence(group, runs), *read.proof))),
+        known_by=read.known_by,
+    )
+
+
+def _author(read: MountsRead, known: Knowledge) -> str:
+    authors = () if read.kind == MountClass.UNSEEN else read.authors
+    return next((core for author in authors if (core := known.builds.core(author))), "")
+
+
+def _says(read: MountsRead, runs: str) -> str:
+    match read.kind:
+        case MountClass.AS_DESIRED:
+            return f"with the mounts that snapd {runs}, which runs, lists: {read.says}"
+        case MountClass.STALE:
+            return f"with stale mounts while snapd {runs} runs: {read.says}"
+        case MountClass.FOREIGN:
+            return f"with mounts that no snapd asked for while snapd {runs} runs: {read.says}"
+        case MountClass.ABSENT:
+            return f"without mounts that it must have while snapd {runs} runs: {read.says}"
+        case MountClass.UNSEEN:
+            return f"and its mounts could not be judged: {read.says}"
+
+
+def _evidence(group: Group, runs: str) -> Iterator[Evidence]:
+    daemon = group.first.daemon
+    if daemon:
+        exe = daemon.exe or "of an unknown program"
+        yield Evidence(WITNESS, daemon.line, f"snapd {runs} runs: process {daemon.pid}, {exe}")
+    for one in group.shown:
+        yield from one.proof
+        start = one.attempt.start
+        profile = start.of.mount_profile if start else None
+        if start and profile:
+            desired, current = (short(each) or "none" for each in (profile.desired, profile.current))
+            says = (
+                f"{start.of.tag}: process {start.of.pid}: desired mount profile {desired}, "
+                f"current {current}, namespace {profile.namespace}, devices {start.of.device or 'none'}"
+            )
+            yield Evidence(WITNESS, start.line, says)
