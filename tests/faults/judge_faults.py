@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from tests.faults.fault import ENDS, LESS, MOUNTS, POLICY, STARTS, VERDICT, Fault
+from tests.faults.fault import ENDS, LESS, POLICY, STARTS, VERDICT, Fault
 
 JUDGE_FAULTS = (
     Fault(
@@ -264,41 +264,6 @@ JUDGE_FAULTS = (
         "told = [one for one in of_tag if one.kind not in _EXPLAINED or one.attempt.start]",
         "told = [one for one in of_tag if one.attempt.start]",
         STARTS,
-    ),
-    Fault(
-        "policy/mounts.py",
-        "under the running build's profile mounts may be absent",
-        "return mine_read if lacks else _complete(mine_read, profile, what)",
-        "return _complete(mine_read, profile, what)",
-        MOUNTS,
-    ),
-    Fault(
-        "policy/mounts.py",
-        "what was read after the profile had changed counts",
-        "    if profile.problem:\n        return _unseen(profile.problem)\n",
-        "",
-        MOUNTS,
-    ),
-    Fault(
-        "policy/mounts.py",
-        "another build's mount profile is of no known author",
-        "        if authors:\n            names",
-        "        if not authors:\n            names",
-        MOUNTS,
-    ),
-    Fault(
-        "policy/mounts.py",
-        "whoever wrote a profile before counts as its writer",
-        "if last is None or last.change.sha256 != content or last.daemon:",
-        "if last is None or last.daemon:",
-        MOUNTS,
-    ),
-    Fault(
-        "probe/mountns.py",
-        "a mount from another source is the one asked for",
-        "if (entry.source, entry.point) not in made]",
-        "if entry.point not in {point for _, point in made}]",
-        MOUNTS,
     ),
     Fault(
         "invariant/revert_restores_policy.py",

@@ -37,7 +37,8 @@ from harness.model.spans import Span
 from harness.model.timeline import BootRecord, ConsoleLine, SeenLook, SeenOccurrence, Timeline
 from harness.model.wire import Heard, Looked, Occurred
 from harness.record import Recorder, plan_sha256
-from tests.unit.paper_guest import BLUEZ, NETWORK, NEW, NEWER, OLD, TAGS, Core, PaperGuest, digest, unit
+from tests.unit.paper_core import NEW, NEWER, OLD, Core, digest
+from tests.unit.paper_guest import BLUEZ, NETWORK, TAGS, PaperGuest, unit
 
 SPAN = Span("scenario.yaml", 1, 1)
 POLICY = "policy-from-running-snapd"

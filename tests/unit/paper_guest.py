@@ -7,14 +7,12 @@ the boot-time loader loads, and which file each snap-confine reads.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Self
 
 from harness.model.clock import SECOND, GuestTime, WallTime
 from harness.model.event import (
-    ArtifactUsed,
     BootBegan,
     BootEnded,
     BootReady,
@@ -44,50 +42,12 @@ from harness.model.plan import (
 )
 from harness.model.scenario import RebootHow
 from harness.policy.kind import snap_of
+from tests.unit.paper_core import OLD, Core, digest
 from tests.unit.paper_stream import Stream
 
 BLUEZ = "snap.bluez.bluez"
 NETWORK = "snap.network-manager.networkmanager"
 TAGS = (BLUEZ, NETWORK)
-
-
-def digest(*words: object) -> str:
-    """A digest that differs when any word does."""
-    return hashlib.sha256("\0".join(map(str, words)).encode()).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class Core:
-    """A snapd release: its build, and whether it compiles seccomp to `.bin` or `.bin2`.
-
-    `mounts` is what its mount profiles list, one mount; without it, it writes none.
-    """
-
-    name: str
-    compiled: PolicyKind
-    mounts: str = ""
-
-    @property
-    def build(self) -> str:
-        return digest("snapd", self.name)[:40]
-
-    @property
-    def compiler(self) -> str:
-        return digest("snap-seccomp", self.name)[:40]
-
-    @property
-    def artifact(self) -> ArtifactUsed:
-        builds = {"snapd": self.build, "snap-seccomp": self.compiler}
-        return ArtifactUsed("snap", self.name, digest("snap", self.name), builds)
-
-    def programs(self, tag: str) -> dict[str, str]:
-        parts = ("whole",) if self.compiled == PolicyKind.SECCOMP_BIN else ("allow", "deny")
-        return {part: digest("seccomp", tag, self.name, part) for part in parts}
-
-
-OLD = Core("2.57.6", PolicyKind.SECCOMP_BIN)
-NEW = Core("2.68.3", PolicyKind.SECCOMP_BIN2)
-NEWER = Core("2.77.1", PolicyKind.SECCOMP_BIN2)
 
 _PATHS = {
     PolicyKind.MOUNT: "/var/lib/snapd/mount/{}.fstab",

@@ -187,6 +187,8 @@ def test_a_regeneration_does_not_vouch_for_a_compiled_file_that_a_stranger_put_t
     assert guest.key
     guest.key = replace(guest.key, changed=guest.tick())
     assert ways(guest.look(), BIN, put) == set()
+
+
 def reverted() -> Guest:
     """Two builds and the first again, whose key vouches for all policy."""
     return one_service().install(NEW).look(boot_end=False).revert(OLD).look(boot_end=False)
