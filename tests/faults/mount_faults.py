@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-only
-"""Faults in what is made of the mounts that a start has."""
+"""Faults in what is read and made of a start's mounts."""
 
 from __future__ import annotations
 
@@ -39,6 +39,13 @@ MOUNT_FAULTS = (
         "a mount from another source is the one asked for",
         "if (entry.source, entry.point) not in made]",
         "if entry.point not in {point for _, point in made}]",
+        MOUNTS,
+    ),
+    Fault(
+        "policy/authorship.py",
+        "a build that makes a mount profile also makes none",
+        "if look.problems or (life.build, name) in made:",
+        "if look.problems:",
         MOUNTS,
     ),
 )

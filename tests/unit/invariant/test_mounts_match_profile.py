@@ -146,6 +146,15 @@ def test_a_profile_whose_writer_was_not_seen_proves_nothing() -> None:
     assert kinds(unwritten, 3)[0][0] != VIOLATED
 
 
+def test_who_wrote_something_else_before_is_not_the_writer() -> None:
+    guest = one_service()
+    guest.write(PolicyKind.MOUNT, SNAP, digest("something else"))
+    guest.write(PolicyKind.MOUNT, SNAP, PUT_THERE)
+    guest.reboot(RebootHow.RESET).start_services().start_snapd().look()
+    unwritten = without(guest, 2, FileChanged, when=lambda one: one.sha256 == PUT_THERE)
+    assert kinds(unwritten, 3)[0][0] != VIOLATED
+
+
 def test_a_writer_that_is_a_snapd_by_another_word_is_not_somebody_else() -> None:
     guest = one_service()
     daemon = guest.stream.daemon

@@ -16,23 +16,39 @@ from harness.model import codec
 from harness.model.occurrence import MountProfile, Namespace, Occurrence, Started
 from harness.probe import mountns
 
-# snapd 2.57.6's profile for a layout, as recorded.
+# The profile that snapd 2.49 to 2.77.1 write for the layout of images/snaps/bluez.
 DESIRED = "/var/snap/bluez/common/lib /var/lib/bluetooth none rbind,rw,x-snapd.origin=layout 0 0\n"
-# What snap-update-ns adds to make room for it in a directory of the base (2.59 and later: the root, too).
-MIMIC = """\
-tmpfs / tmpfs x-snapd.origin=rootfs 0 0
-tmpfs /var/lib tmpfs x-snapd.synthetic,x-snapd.needed-by=/var/lib/bluetooth,mode=0755,uid=0,gid=0 0 0
-/tmp/.snap/var/lib/dhcp /var/lib/dhcp none rbind,x-snapd.synthetic,x-snapd.needed-by=/var/lib/bluetooth 0 0
-none /var/lib/link none x-snapd.kind=symlink,x-snapd.symlink=dhcp,x-snapd.synthetic 0 0
-"""
+# What snap-update-ns adds to make room for it in a directory of the base, and from 2.59 on for the root.
+_MADE = "x-snapd.synthetic,x-snapd.needed-by=/var/lib/bluetooth"
+_OF_BASE = ("apt", "dhcp", "dpkg", "extrausers", "misc", "pam", "shells.state", "snapd", "systemd")
+
+
+def _kept(name: str) -> str:
+    where = f"/var/lib/{name}"
+    how = f"bind,x-snapd.kind=file,{_MADE}" if "." in name else f"rbind,{_MADE},x-snapd.detach"
+    return f"{where} {where} none {how} 0 0\n"
+
+
+ROOT = "tmpfs / tmpfs x-snapd.origin=rootfs 0 0\n"
+MIMIC = f"tmpfs /var/lib tmpfs {_MADE},mode=0755,uid=0,gid=0 0 0\n" + "".join(map(_kept, _OF_BASE))
+# As they were recorded in guests with 2.57.6, and with 2.68.3.
+RECORDED = {
+    MIMIC + DESIRED: "9875b59ce3187b070679022fbebee1eb3c5170f89afd2061fa87794812cc85de",
+    "".join(
+        reversed((MIMIC + DESIRED).splitlines(keepends=True))
+    ): "17f3ae9f197b968f3b9d224f4f2922d82f908edb6115586e27edaeff18f0262a",
+    ROOT + MIMIC + DESIRED: "a495967a4bcccfaeec4853877aaaea3774026834130073f826e1dd43c8048c0c",
+}
 # Under Linux 6.12, shortened.
 MOUNTS = """\
 121 45 7:0 / / ro,nodev,relatime master:19 - squashfs /dev/loop0 ro,errors=continue
 160 121 0:60 / /var/lib rw,relatime - tmpfs tmpfs rw,mode=755,inode64
-161 160 7:0 /var/lib/dhcp /var/lib/dhcp ro,nodev,relatime - squashfs /dev/loop0 ro
 162 160 254:0 /var/snap/bluez/common/lib /var/lib/bluetooth rw,relatime - ext4 /dev/vda rw
 163 121 254:0 /x /with\\040space rw,relatime - ext4 /dev/vda rw
-"""
+""" + "".join(
+    f"{number} 160 7:0 /var/lib/{name} /var/lib/{name} ro,nodev,relatime master:19 - squashfs /dev/loop0 ro\n"
+    for number, name in enumerate(_OF_BASE, start=170)
+)
 LATER = 3600 * 10**9
 
 
@@ -72,6 +88,14 @@ def read(guest: Guest, **more: Any) -> MountProfile:
 
 def sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+@pytest.mark.parametrize("text", RECORDED)
+def test_what_real_guests_noted_is_all_as_desired(guest: Guest, text: str) -> None:
+    guest.write("run/snapd/ns/snap.bluez.fstab", text)
+    assert read(guest) == MountProfile(
+        desired=sha256(DESIRED), current=RECORDED[text], namespace=Namespace.OWN
+    )
 
 
 def test_a_process_with_all_its_mounts(guest: Guest) -> None:
