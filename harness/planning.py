@@ -16,6 +16,7 @@ from harness.scenario.catalogue import load_catalogue
 from harness.scenario.compile import load_plans
 
 CATALOGUE = Path("images", "catalogue.yaml")
+GATE_SUFFIX = ".gate.yaml"
 
 
 def find_catalogue(near: Path) -> Path:
@@ -35,7 +36,9 @@ def plans_of(file: Path, catalogue: Catalogue, only: Mapping[str, str]) -> tuple
 
     :raise Mistakes: with every problem in the file.
     """
-    return _chosen(load_plans(file, catalogue), only, file)
+    if is_gate(file):
+        raise Mistake(f"{file} is a gate, which lists scenarios and is none", hint=f"harness gate {file}")
+    return chosen(load_plans(file, catalogue), only, file)
 
 
 def plan_all(
@@ -51,20 +54,31 @@ def plan_all(
 
 
 def scenario_files(path: Path) -> tuple[Path, ...]:
-    """The file itself, or the ``*.yaml`` files below a directory, sorted.
+    """The file itself, or the ``*.yaml`` files below a directory that are not gates, sorted.
 
     :raise Mistake: there is none.
     """
-    files = tuple(sorted(path.rglob("*.yaml"))) if path.is_dir() else (path,)
+    if not path.is_dir():
+        return (path,)
+    files = tuple(file for file in sorted(path.rglob("*.yaml")) if not is_gate(file))
     if not files:
-        raise Mistake(f"cannot find a scenario in {path}: it has no *.yaml file")
+        raise Mistake(f"cannot find a scenario in {path}: it has no *.yaml file that is not a gate")
     return files
 
 
-def _chosen(plans: tuple[Plan, ...], only: Mapping[str, str], file: Path) -> tuple[Plan, ...]:
-    chosen = tuple(plan for plan in plans if all(plan.variant.get(k) == v for k, v in only.items()))
-    if chosen:
-        return chosen
+def is_gate(file: Path) -> bool:
+    """True when the file is called as gates are, which are no scenarios."""
+    return file.name.endswith(GATE_SUFFIX)
+
+
+def chosen(plans: tuple[Plan, ...], only: Mapping[str, str], file: Path) -> tuple[Plan, ...]:
+    """The plans of `file` at those points of its matrix that `only` leaves.
+
+    :raise Mistake: there is none.
+    """
+    left = tuple(plan for plan in plans if all(plan.variant.get(k) == v for k, v in only.items()))
+    if left:
+        return left
     wanted = ", ".join(f"{key}={value}" for key, value in only.items())
     there = "; ".join(_point(plan) for plan in plans)
     raise Mistake(f"{file}: cannot find a variant with {wanted}", hint=f"it has: {there}")

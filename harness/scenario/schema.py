@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from harness.scenario import catalogue, decode
+from harness.scenario import catalogue, decode, gate
 from harness.scenario.shapes import Schema
 from harness.scenario.steps import step_schema
 
@@ -19,3 +19,8 @@ def schema() -> Schema:
 def catalogue_schema() -> Schema:
     """The schema of a catalogue file."""
     return {"$schema": _DIALECT, "title": "a catalogue", **catalogue.DOCUMENT.schema()}
+
+
+def gate_schema() -> Schema:
+    """The schema of a gate file."""
+    return {"$schema": _DIALECT, "title": "a gate", **gate.DOCUMENT.schema()}

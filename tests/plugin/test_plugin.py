@@ -28,11 +28,12 @@ def test_each_variant_is_an_item(project: Project, run_pytest: Run) -> None:
     )
 
 
-def test_only_yaml_below_scenarios_is_collected(
+def test_only_scenarios_below_scenarios_are_collected(
     project: Project, run_pytest: Run, pytester: pytest.Pytester
 ) -> None:
     project("held", "core-revert/held")
     pytester.path.joinpath("scenarios", "README.md").write_text("# The language\n")
+    pytester.path.joinpath("scenarios", "g.gate.yaml").write_text("summary: a gate\n")
     result = run_pytest("--collect-only", "-q")
     assert [line for line in result.outlines if "::" in line] == [
         "scenarios/core-revert/held.yaml::core-revert/held",

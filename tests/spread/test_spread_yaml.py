@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from harness.host.process import CommandFailed, run
+from harness.planning import scenario_files
 
 ROOT = Path(__file__).resolve().parents[2]
 TASKS = sorted((ROOT / "ci" / "spread").glob("*/task.yaml"))
@@ -37,7 +38,7 @@ def jobs() -> set[str]:
 
 def test_every_scenario_has_one_variant() -> None:
     named = [scenario for task in TASKS for scenario in variants(task).values()]
-    there = [str(path.relative_to(ROOT / "scenarios")) for path in (ROOT / "scenarios").rglob("*.yaml")]
+    there = [str(path.relative_to(ROOT / "scenarios")) for path in scenario_files(ROOT / "scenarios")]
     assert sorted(named) == sorted(there)
 
 

@@ -10,11 +10,13 @@ import pytest
 from harness.model.catalogue import Catalogue
 from harness.model.invariants import INVARIANTS
 from harness.model.plan import Plan
+from harness.planning import scenario_files
+from harness.planning_gate import plan_gate
 from harness.scenario.catalogue import load_catalogue
 from harness.scenario.compile import load_plans
 
 ROOT = Path(__file__).parents[3]
-FILES = sorted((ROOT / "scenarios").rglob("*.yaml"))
+FILES = scenario_files(ROOT / "scenarios")
 
 
 @pytest.fixture
@@ -39,3 +41,9 @@ def test_every_invariant_holds_somewhere_and_is_violated_somewhere(plans: list[P
     violated = [p for p in plans if invariant in {control.invariant for control in p.controls}]
     assert held
     assert violated
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "scenarios/gates").iterdir()), ids=lambda file: file.stem)
+def test_a_gate_lists_every_control(file: Path, plans: list[Plan]) -> None:
+    gate = plan_gate(file, load_catalogue(ROOT / "images/catalogue.yaml"))
+    assert {plan.scenario for plan in gate.controls} == {plan.scenario for plan in plans if plan.controls}
