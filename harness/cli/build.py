@@ -19,7 +19,9 @@ from harness.image.snaps import build_snap
 from harness.image.workshop import Workshop, open_workshop
 from harness.lab import prepare
 from harness.model.catalogue import Catalogue
-from harness.planning import find_catalogue, plans_of
+from harness.model.plan import Plan
+from harness.planning import find_catalogue, is_gate, plans_of
+from harness.planning_gate import plan_gate
 from harness.results import Came, came_of_error, worst
 from harness.scenario.catalogue import load_catalogue
 
@@ -32,7 +34,7 @@ def options(parser: argparse.ArgumentParser) -> None:
         "names",
         nargs="*",
         metavar="NAME",
-        help="an image, core or snap of the catalogue, or a scenario file, for what it needs;"
+        help="an image, core or snap of the catalogue, or a scenario or gate file, for what it needs;"
         " all of the catalogue by default",
     )
     add("--catalogue", type=Path, metavar="FILE", help="what names stand for (images/catalogue.yaml)")
@@ -70,8 +72,15 @@ def makers(catalogue: Catalogue) -> dict[str, list[Make]]:
 
 
 def _of_scenario(file: str, catalogue: Catalogue) -> list[Make]:
-    """All that a scenario's variants need; raises Mistakes when the file has any."""
-    return [partial(prepare, plan, catalogue) for plan in plans_of(Path(file), catalogue, {})]
+    """What a scenario's variants need, or all that a gate lists; raises Mistakes when the file has any."""
+    return [partial(prepare, plan, catalogue) for plan in _plans(Path(file), catalogue)]
+
+
+def _plans(file: Path, catalogue: Catalogue) -> Sequence[Plan]:
+    if not is_gate(file):
+        return plans_of(file, catalogue, {})
+    gate = plan_gate(file, catalogue)
+    return (*gate.controls, *gate.scenarios)
 
 
 def _require_known(names: Sequence[str], table: Mapping[str, object]) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-only
-"""The options by which `harness run` is told how machines are made."""
+"""The options by which `harness run` and `harness gate` are told how machines are made."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def options(parser: argparse.ArgumentParser) -> None:
     add("--qemu", default="qemu-system-x86_64", metavar="PROGRAM", help="the QEMU to use")
 
 
-def chosen(arguments: argparse.Namespace) -> LabOptions:
-    """The lab's options; the catalogue is looked for near the scenarios when none is given."""
+def chosen(arguments: argparse.Namespace, near: Path) -> LabOptions:
+    """The lab's options; the catalogue is looked for near that file when none is given."""
     return LabOptions(
-        catalogue=arguments.catalogue or find_catalogue(arguments.scenarios[0]),
+        catalogue=arguments.catalogue or find_catalogue(near),
         cache=arguments.cache,
         runs=arguments.runs,
         mirror=arguments.mirror,

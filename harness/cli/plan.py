@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import argparse
 
-from harness.cli import selection
+from harness.cli import gate_table, selection
+from harness.errors import Mistake
+from harness.planning import is_gate
 from harness.scenario.explain import explain
 
 
@@ -14,5 +16,15 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 
 def carry_out(arguments: argparse.Namespace) -> int:
-    print("\n\n".join(explain(plan).rstrip() for plan in selection.selected(arguments)))
+    """Print the steps of scenarios, and what a gate lists."""
+    if any(map(is_gate, arguments.scenarios)):
+        print(_gate(arguments), end="")
+    else:
+        print("\n\n".join(explain(plan).rstrip() for plan in selection.selected(arguments)))
     return 0
+
+
+def _gate(arguments: argparse.Namespace) -> str:
+    if len(arguments.scenarios) > 1 or arguments.set_variant:
+        raise Mistake("cannot plan a gate together with something else", hint="give the gate file alone")
+    return gate_table.explain(selection.selected_gate(arguments.scenarios[0], arguments.catalogue))

@@ -6,19 +6,17 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from harness.model.gate import PlannedGate
 from harness.model.plan import Plan
-from harness.planning import plan_all
+from harness.planning import find_catalogue, plan_all
+from harness.planning_gate import plan_gate
+from harness.scenario.catalogue import load_catalogue
 
 
 def options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("scenarios", nargs="+", type=Path, metavar="SCENARIO", help="a scenario file, or a directory of them")
-    add(
-        "--catalogue",
-        type=Path,
-        metavar="FILE",
-        help="what names stand for (images/catalogue.yaml, looked for upwards)",
-    )
+    catalogue_option(parser)
     add(
         "--set-variant",
         action="append",
@@ -29,9 +27,23 @@ def options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def catalogue_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--catalogue",
+        type=Path,
+        metavar="FILE",
+        help="what names stand for (images/catalogue.yaml, looked for upwards)",
+    )
+
+
 def selected(arguments: argparse.Namespace) -> tuple[Plan, ...]:
     """:raise Mistakes: something in the files cannot be carried out; nothing has been started then."""
     return plan_all(arguments.scenarios, arguments.catalogue, dict(arguments.set_variant))
+
+
+def selected_gate(file: Path, catalogue: Path | None) -> PlannedGate:
+    """:raise Mistakes: something in the gate, or in a file that it lists, cannot be carried out."""
+    return plan_gate(file, load_catalogue(catalogue or find_catalogue(file)))
 
 
 def _pair(text: str) -> tuple[str, str]:

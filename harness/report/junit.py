@@ -2,8 +2,8 @@
 """Verdicts as JUnit XML, with the five ways a run can come out told apart.
 
 Held is a pass; violated and unproven are failures of these types; a harness or host that failed and a
-user's mistake are errors of these types. A control passes when it came out as it must. Every case has
-what was measured in its properties.
+user's mistake are errors of these types. A control passes when it came out as it must; in a gate, one that
+did not is an error: the harness cannot see. Every case has what was measured in its properties.
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A scenario that was run: a verdict and where its record is, or why it left none."""
+    """A scenario that was run, alone or in a gate: a verdict and where its record is, or why not."""
 
     title: str
     result: Verdict | HarnessError
     directory: str = ""
+    of_gate: bool = False
 
 
 def document(cases: Sequence[Case]) -> str:
@@ -67,7 +68,9 @@ def _measured(case: Case, verdict: Verdict) -> ElementTree.Element:
     if verdict.error:
         _problem(element, "error", word, lines)
     elif verdict.control is not None:
-        if not verdict.control.as_expected:
+        if not verdict.control.as_expected and case.of_gate:
+            _problem(element, "error", "ERROR", ["the harness cannot see", *lines])
+        elif not verdict.control.as_expected:
             _problem(element, "failure", Outcome.VIOLATED.value, lines)
     elif verdict.outcome != Outcome.HELD:
         _problem(element, "failure", word, lines)
