@@ -47,7 +47,11 @@ CONSOLE = "console.log"
 
 def plan_sha256(plan: Plan) -> str:
     """The digest that ties a record to its plan: sha256 of plan.json's line, in hex."""
-    return hashlib.sha256(codec.dumps(plan).encode("ascii")).hexdigest()
+    return _sha256(codec.dumps(plan).encode("ascii"))
+
+
+def _sha256(line: bytes) -> str:
+    return hashlib.sha256(line).hexdigest()
 
 
 class Recorder:
@@ -125,9 +129,10 @@ def read_timeline(directory: Path) -> Timeline:
     Raises RecordUnusable when plan.json or events.jsonl is missing or of another format.
     """
     gaps: list[str] = []
-    plan = _read_plan(directory / PLAN)
+    written = _needed(directory / PLAN)
+    plan = _read_plan(written)
     events = tuple(_read_events(directory / EVENTS, gaps))
-    _check_events(plan, events, gaps)
+    _check_events(_sha256(written.removesuffix(b"\n")), events, gaps)
     heard = _read_witness(directory / WITNESS, gaps)
     console = _read(directory / CONSOLE)
     if console is None:
@@ -160,9 +165,9 @@ def _needed(path: Path) -> bytes:
     return data
 
 
-def _read_plan(path: Path) -> Plan:
+def _read_plan(written: bytes) -> Plan:
     try:
-        data = json.loads(_needed(path))
+        data = json.loads(written)
         found = data.get("format") if isinstance(data, dict) else None
         if found != PLAN_FORMAT:
             raise RecordUnusable(f"cannot read {PLAN}: format {found!r}, this harness reads {PLAN_FORMAT}")
@@ -219,11 +224,11 @@ def _check_format(event: object) -> None:
             )
 
 
-def _check_events(plan: Plan, events: tuple[Recorded, ...], gaps: list[str]) -> None:
+def _check_events(plan_digest: str, events: tuple[Recorded, ...], gaps: list[str]) -> None:
     opened = [e.event for e in events if isinstance(e.event, RunOpened)]
     if len(opened) != 1:
         gaps.append(f"{EVENTS} has {len(opened)} opening lines instead of one")
-    if any(o.plan_sha256 != plan_sha256(plan) for o in opened):
+    if any(o.plan_sha256 != plan_digest for o in opened):
         gaps.append(f"{EVENTS} was recorded for another {PLAN}")
     if not any(isinstance(e.event, RunClosed) and e.event.complete for e in events):
         gaps.append(f"{EVENTS} does not end with the line that closes a whole run")

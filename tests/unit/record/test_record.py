@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import threading
@@ -181,6 +182,20 @@ def test_a_plan_that_was_exchanged_is_a_gap(run: Path, tmp_path_factory: pytest.
     other = key_put_back().record(tmp_path_factory.mktemp("other"))
     (run / PLAN).write_bytes((other / PLAN).read_bytes())
     assert any("another plan.json" in gap for gap in read_timeline(run).gaps)
+
+
+def test_a_plan_of_which_only_bytes_were_changed_is_another(run: Path) -> None:
+    (run / PLAN).write_bytes((run / PLAN).read_bytes().replace(b'"report":""', b'"report": ""'))
+    assert any("another plan.json" in gap for gap in read_timeline(run).gaps)
+
+
+def test_a_plan_written_before_a_field_was_added_is_still_its_record_s(run: Path) -> None:
+    whole = (run / PLAN).read_bytes()
+    older = whole.replace(b'"variant":{}', b'"a_field_of_another_harness":[],"variant":{}')
+    (run / PLAN).write_bytes(older)
+    digests = (hashlib.sha256(data.rstrip()).hexdigest().encode() for data in (whole, older))
+    (run / EVENTS).write_bytes((run / EVENTS).read_bytes().replace(*digests))
+    assert read_timeline(run).gaps == ()
 
 
 def test_the_console_is_split_by_boot_and_safe(tmp_path: Path) -> None:
