@@ -37,7 +37,7 @@ class Bench:
         prepared = self._lab.prepare(plan)
         with (
             self._lab.record(plan) as (directory, record),
-            self._lab.machine(prepared, directory, record) as machine,
+            self._lab.machine(prepared, directory, record, plan.perturbation) as machine,
         ):
             machine.await_boot(machine.patience.deadline(plan.timeouts.boot))
             yield machine

@@ -68,7 +68,7 @@ def run_plan(plan: Plan, lab: Lab, tell: Tell) -> Path:
         execution = _Execution(plan, record, progress)
         try:
             with (
-                lab.machine(prepared, directory, record) as machine,
+                lab.machine(prepared, directory, record, plan.perturbation) as machine,
                 progress.heartbeat(machine.last_words),
             ):
                 execution.carry_out(machine)

@@ -37,6 +37,7 @@ from harness.model.clock import HostTime
 from harness.model.event import ArtifactUsed, FingerprintUsed, MachineStarted
 from harness.model.fingerprint import Fingerprint
 from harness.model.plan import Plan, SnapRef
+from harness.model.repeat import Perturbation
 from harness.model.wire import WITNESS_PORT
 from harness.qemu.accel import Accelerator, choose
 from harness.qemu.command import (
@@ -189,17 +190,26 @@ class Lab:
             yield directory, record
 
     @contextmanager
-    def machine(self, prepared: Prepared, directory: RunDirectory, record: Recorder) -> Iterator[Machine]:
+    def machine(
+        self,
+        prepared: Prepared,
+        directory: RunDirectory,
+        record: Recorder,
+        perturbation: Perturbation | None = None,
+    ) -> Iterator[Machine]:
         """A started machine for the block; nothing of it is left afterwards but its run directory."""
+        different = perturbation or Perturbation(0, 0)
         accelerator = self._accelerator(prepared.image)
         patience = Patience(accelerator.host_factor)
         with ExitStack() as stack:
             scratch = stack.enter_context(self._scratch(directory))
             keys = RunKeys.generate()
             initrd = scratch / "initrd"
-            initrd.write_bytes(_with_seed(prepared.image.initrd.read_bytes(), make_seed(keys)))
+            initrd.write_bytes(
+                _with_seed(prepared.image.initrd.read_bytes(), make_seed(keys, delays=different.delays))
+            )
             overlay = create_overlay(prepared.image.disk, scratch / "disk.qcow2")
-            spec = self._spec(prepared, accelerator, initrd, overlay, directory)
+            spec = self._spec(prepared, accelerator, initrd, overlay, directory, different)
             watch = BootWatch(record, ConsoleFollower(directory.console))
             watch.begin("the machine was started")
             instance = stack.enter_context(
@@ -247,12 +257,14 @@ class Lab:
         initrd: Path,
         overlay: Path,
         directory: RunDirectory,
+        different: Perturbation,
     ) -> MachineSpec:
-        words = (f"root={prepared.image.root}", prepared.image.cmdline, TRACE_FROM_START, self.options.append)
+        image, append = prepared.image, self.options.append
+        words = (f"root={image.root}", image.cmdline, TRACE_FROM_START, append, *different.kernel)
         return MachineSpec(
             name=directory.path.name,
             memory_mib=self.options.memory_mib,
-            cpus=self.options.cpus,
+            cpus=different.cpus or self.options.cpus,
             accelerator=accelerator.option,
             cpu_model=accelerator.cpu_model,
             boot=DirectKernel(prepared.image.kernel, initrd, " ".join(filter(None, words))),

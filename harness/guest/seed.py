@@ -23,6 +23,8 @@ MANAGEMENT_MAC = "52:54:00:00:00:01"
 SCENARIO_MAC = "52:54:00:00:00:02"
 MANAGEMENT_INTERFACE = "eth0"
 
+_SYSTEM = "/run/systemd/system"
+_NO_DELAYS: Mapping[str, int] = {}
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin"
 
 # The compiled code of the standard library is there, but nobody may write ours beside it.
@@ -131,12 +133,15 @@ _WANTED_BY = {
 _MASKED = ("ssh.service", "ssh.socket", "sshd.service", "sshd.socket")
 
 
-def make_seed(keys: RunKeys, *, address: str = GUEST_ADDRESS) -> bytes:
-    """The archive for one run's guests; the same keys give the same bytes.
+def make_seed(
+    keys: RunKeys, *, address: str = GUEST_ADDRESS, delays: Mapping[str, int] = _NO_DELAYS
+) -> bytes:
+    """The archive for one run's guests; the same keys and delays give the same bytes.
 
-    `address` is the management interface's, with its prefix length.
+    `address` is the management interface's, with its prefix length. `delays` are units that are to start
+    late, with milliseconds.
     """
-    files = {**_units(), **_command_channel(keys, address), **_witness()}
+    files = {**_units(), **_late(delays), **_command_channel(keys, address), **_witness()}
     return archive({f"seed{path}": entry for path, entry in files.items()})
 
 
@@ -154,8 +159,14 @@ def probe_sha256() -> str:
     return digest.hexdigest()
 
 
+def _late(delays: Mapping[str, int]) -> dict[str, Entry]:
+    """Commands of a unit before its own are run each time that it starts; drop-ins in /run last one boot."""
+    texts = {unit: f"[Service]\nExecStartPre=/bin/sleep {late / 1000:.3f}\n" for unit, late in delays.items()}
+    return {f"{_SYSTEM}/{unit}.d/revert-safety-late.conf": Entry(t.encode()) for unit, t in texts.items()}
+
+
 def _units() -> dict[str, Entry]:
-    units = "/run/systemd/system"
+    units = _SYSTEM
     texts = {"revert-safety-witness.service": _WITNESS_UNIT, "revert-safety-sshd.service": _SSHD_UNIT}
     entries = {f"{units}/{name}": Entry(text.encode()) for name, text in texts.items()}
     for name, target in _WANTED_BY.items():

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from harness.model.repeat import Perturbation, Repeat
 from harness.model.scenario import Control, RebootHow, Timeouts
 from harness.model.spans import Span
 
@@ -190,7 +191,10 @@ class PlannedInvariant:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything a run needs to know, printable and serialisable; nothing in it touches a machine."""
+    """Everything a run needs to know, printable and serialisable; nothing in it touches a machine.
+
+    With `repeat` it is carried out again and again; `perturbation` makes it one of those repetitions.
+    """
 
     format: int
     scenario: str
@@ -205,9 +209,12 @@ class Plan:
     invariants: tuple[PlannedInvariant, ...]
     timeouts: Timeouts
     controls: tuple[Control, ...] = ()
+    repeat: Repeat | None = None
+    perturbation: Perturbation | None = None
 
     @property
     def title(self) -> str:
-        """The scenario's name with its variant, as reports head their page."""
+        """The scenario's name with its variant and its repetition, as reports head their page."""
         points = ",".join(f"{key}={value}" for key, value in self.variant.items())
-        return f"{self.scenario}[{points}]" if points else self.scenario
+        titled = f"{self.scenario}[{points}]" if points else self.scenario
+        return f"{titled}#{self.perturbation.number}" if self.perturbation else titled

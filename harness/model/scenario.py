@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from harness.model.repeat import Repeat
 from harness.model.spans import Span
 
 
@@ -205,3 +206,4 @@ class Scenario:
     variant: Mapping[str, str] = field(default_factory=dict)
     timeouts: Timeouts = field(default_factory=Timeouts)
     controls: tuple[Control, ...] = ()
+    repeat: Repeat | None = None

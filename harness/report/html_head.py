@@ -15,6 +15,7 @@ from harness.report.markup import Content, Markup, element, joined, shown
 from harness.report.numbered import FROM_WORST, Numbered
 from harness.report.strip import Strip
 from harness.report.strips import Strips
+from harness.scenario.perturb import describe
 
 ERROR = "ERROR"
 
@@ -92,6 +93,9 @@ def _facts(timeline: Timeline, verdict: Verdict, found: Sequence[Numbered]) -> I
         yield from _fact("Replicas", f"{names}: they re-create a release and are not it.")
     if timeline.plan.report:
         yield from _fact("Report", link(timeline.plan.report))
+    if timeline.plan.perturbation:
+        one = timeline.plan.perturbation
+        yield from _fact("Repetition", f"{one.number} of seed {one.seed}: {describe(one)}")
     if timeline.plan.variant:
         yield from _fact("Variant", ", ".join(f"{k} = {v}" for k, v in timeline.plan.variant.items()))
 

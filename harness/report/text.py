@@ -19,6 +19,7 @@ from harness.model.verdict import Evidence, Finding, Outcome, Verdict
 from harness.policy.builds import short
 from harness.report.boots import boots
 from harness.report.layout import Page
+from harness.scenario.perturb import describe
 
 _MEANING = {
     Outcome.HELD: "Everything that the scenario holds was measured, and it is so.",
@@ -36,7 +37,7 @@ def render(timeline: Timeline, verdict: Verdict, colour: bool) -> str:
     """The page, at most 100 columns wide; `colour` is for a terminal that shows colours."""
     page = Page(colour)
     sections = (
-        _head(verdict, page),
+        _head(timeline, verdict, page),
         boots(timeline, verdict, page),
         _steps(timeline, page),
         _findings(verdict, page),
@@ -45,7 +46,7 @@ def render(timeline: Timeline, verdict: Verdict, colour: bool) -> str:
     return "\n".join(line for section in sections for line in section) + "\n"
 
 
-def _head(verdict: Verdict, page: Page) -> Iterator[str]:
+def _head(timeline: Timeline, verdict: Verdict, page: Page) -> Iterator[str]:
     yield from page.headed("ERROR" if verdict.error else verdict.outcome.value, verdict.scenario)
     yield from page.line(_NOT_MEASURED if verdict.error else _MEANING[verdict.outcome], indent=2)
     for line in verdict.error.splitlines():
@@ -54,6 +55,9 @@ def _head(verdict: Verdict, page: Page) -> Iterator[str]:
     told = ", ".join(f"{counts[outcome]} {outcome}" for outcome in _FROM_WORST if counts[outcome])
     yield from page.line(f"Findings: {told or 'none'}.", indent=2)
     yield from _control(verdict, page)
+    if timeline.plan.perturbation:
+        one = timeline.plan.perturbation
+        yield from page.line(f"Repetition {one.number} of seed {one.seed}: {describe(one)}.", indent=2)
     if verdict.replicas:
         names = ", ".join(verdict.replicas)
         yield from page.line(

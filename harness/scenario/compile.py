@@ -75,4 +75,5 @@ def _compile(scenario: Scenario, catalogue: Catalogue, problems: Problems) -> Pl
         invariants=tuple(PlannedInvariant(h.invariant, complete(h), h.span) for h in scenario.hold),
         timeouts=scenario.timeouts,
         controls=tuple(replace(control, names={}) for control in scenario.controls),
+        repeat=scenario.repeat,
     )

@@ -12,6 +12,7 @@ from harness.model.scenario import Control, Scenario, Start, Timeouts
 from harness.model.spans import Span
 from harness.scenario import durations, source
 from harness.scenario.holds import HOLD, note_repeated
+from harness.scenario.repeat import REPEAT
 from harness.scenario.shapes import Choice, Duration, Field, Filled, ListOf, OneOrMore, Record, Text
 from harness.scenario.source import Node, Problems, Scalar, Table
 from harness.scenario.steps import CONNECTION, STEP
@@ -61,12 +62,16 @@ DOCUMENT = Record(
             ListOf(HOLD, 1, "a scenario that holds nothing proves nothing"), "what must hold", required=True
         ),
         "timeouts": Field(_TIMEOUTS, "nominal, scaled by how fast the host is"),
+        "repeat": Field(REPEAT, "how often it is run, each time with a machine that is a little different"),
         "control": Field(
             OneOrMore(_CONTROL, 1),
             "how this scenario must come out VIOLATED, to prove that the check can fail",
         ),
     },
 )
+
+
+ONCE = "a control is not repeated: it must come out VIOLATED each time"
 
 
 def load_scenarios(path: Path) -> tuple[Scenario, ...]:
@@ -116,6 +121,9 @@ def _scenario(root: Table, name: str, variant: Mapping[str, str], problems: Prob
     image = values.get("image", nowhere)
     holds = values.get("hold", ())
     note_repeated(holds, problems)
+    repeated, control = root.get("repeat"), root.get("control")
+    if repeated is not None and control is not None:
+        problems.add(repeated.span, ONCE, hint="leave 'repeat' out, or 'control'")
     return Scenario(
         file=root.span.file,
         name=name,
@@ -130,6 +138,7 @@ def _scenario(root: Table, name: str, variant: Mapping[str, str], problems: Prob
         variant=variant,
         timeouts=_timeouts(values.get("timeouts"), problems),
         controls=tuple(_control(each) for each in values.get("control", ())),
+        repeat=values.get("repeat"),
     )
 
 

@@ -17,15 +17,31 @@ from harness.model.plan import (
     RunCommand,
     SnapRef,
 )
+from harness.model.rate import percent
+from harness.model.repeat import Repeat, Stop
 from harness.model.scenario import Control, Timeouts
 from harness.scenario import durations
+from harness.scenario.perturb import describe, repetitions
 
 _WIDTH = 100
 
 
 def explain(plan: Plan) -> str:
     """The plan on one page, ending in a newline: what is used, every numbered step, and what must hold."""
-    return "\n".join([*_head(plan), "", *_steps(plan), "", *_holds(plan), *_controls(plan.controls)]) + "\n"
+    return (
+        "\n".join(
+            [
+                *_head(plan),
+                "",
+                *_steps(plan),
+                "",
+                *_holds(plan),
+                *_controls(plan.controls),
+                *_repetitions(plan),
+            ]
+        )
+        + "\n"
+    )
 
 
 def _head(plan: Plan) -> Iterator[str]:
@@ -39,6 +55,11 @@ def _head(plan: Plan) -> Iterator[str]:
     yield from _labelled("snaps", ", ".join(map(_snap, plan.snaps)))
     yield from _labelled("services", ", ".join(plan.services) or "none")
     yield from _labelled("time-outs", _timeouts(plan.timeouts))
+    if plan.perturbation:
+        one = plan.perturbation
+        yield from _labelled("repetition", f"{one.number} of seed {one.seed}: {describe(one)}")
+    elif plan.repeat:
+        yield from _labelled("repeated", _repeat(plan.repeat))
 
 
 def _labelled(label: str, text: str) -> Iterator[str]:
@@ -56,6 +77,24 @@ def _timeouts(timeouts: Timeouts) -> str:
     names = ("boot", "step", "settle", "command", "run")
     shown = ", ".join(f"{name} {durations.show(getattr(timeouts, name))}" for name in names)
     return f"{shown}; scaled by the host's speed"
+
+
+def _repeat(repeat: Repeat) -> str:
+    until = f", until fewer than {percent(repeat.until)} are shown to be VIOLATED" if repeat.until else ""
+    stop = ", ending at the first that is VIOLATED" if repeat.stop is Stop.VIOLATED else ""
+    differs = ", ".join(repeat.perturb) or "nothing"
+    return f"{repeat.times} times{until}{stop}; seed {repeat.seed}; different in each: {differs}"
+
+
+def _repetitions(plan: Plan) -> Iterator[str]:
+    if plan.repeat and not plan.perturbation:
+        yield ""
+        yield "repetitions"
+    for each in repetitions(plan) if not plan.perturbation else ():
+        if each.perturbation:
+            first, *rest = textwrap.wrap(describe(each.perturbation), _WIDTH)
+            yield f"  {each.perturbation.number:>5}  {first}"
+            yield from (f"{'':>9}{line}" for line in rest)
 
 
 def _steps(plan: Plan) -> Iterator[str]:

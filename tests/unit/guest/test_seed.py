@@ -57,6 +57,20 @@ def test_nothing_of_ours_is_ordered_against_snapd_or_snaps(unpacked: Path) -> No
             assert "Before=" not in unit.read_text()
 
 
+def test_units_that_are_to_start_late_run_sleep_first(tmp_path: Path) -> None:
+    late = {"snapd.service": 1200, "snap.bluez.bluez.service": 300}
+    run(["cpio", "-idm", "--quiet"], input=make_seed(KEYS, delays=late), cwd=tmp_path)
+    texts = {each.parent.name: each.read_text() for each in (tmp_path / "seed").rglob("*-late.conf")}
+    assert texts == {
+        "snapd.service.d": "[Service]\nExecStartPre=/bin/sleep 1.200\n",
+        "snap.bluez.bluez.service.d": "[Service]\nExecStartPre=/bin/sleep 0.300\n",
+    }
+
+
+def test_nothing_is_late_by_itself(unpacked: Path) -> None:
+    assert not list(unpacked.rglob("*.service.d"))
+
+
 def test_the_guests_set_up_is_sh_and_knows_the_address(unpacked: Path) -> None:
     script = unpacked / "run/revert-safety/prepare"
     run(["sh", "-n", script])

@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from harness.judge import judge
+from harness.model.repeat import Perturbation
 from harness.model.scenario import Control
 from harness.model.timeline import Timeline
 from harness.model.verdict import Evidence, Finding, Outcome, Verdict
@@ -226,6 +227,13 @@ def test_steps_plan_and_versions_are_told(story: Node) -> None:
     done = ("11 steps began, 11 ended", "install core 2.77.1", "policy-from-running-snapd")
     made_with = ("QEMU emulator version 10.0", "no /dev/kvm", "QEMU 1171 MiB", "harness 58 MiB")
     assert [said for said in (*done, *made_with) if said not in text] == []
+
+
+def test_a_repetition_says_what_is_different_in_it() -> None:
+    timeline = fresh_revert().timeline()
+    one = Perturbation(7, 3, 4, {"snapd.service": 1200})
+    text = page(replace(timeline, plan=replace(timeline.plan, perturbation=one))).text
+    assert "3 of seed 7: 4 CPUs, snapd.service 1.2 s late" in text
 
 
 def test_a_variant_is_told() -> None:
