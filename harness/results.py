@@ -73,6 +73,11 @@ class RunResult:
     verdict: Verdict
 
 
+def came_of_result(result: RunResult | HarnessError) -> Came:
+    """What was measured, or how it was not."""
+    return came_of_error(result) if isinstance(result, HarnessError) else came_of(result.verdict)
+
+
 Runner = Callable[[Plan], RunResult]
 """Carries one plan out and judges it; raises HarnessError when there was nothing to record yet."""
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from harness.errors import HarnessError
 from harness.model.plan import Plan
 from harness.model.verdict import Outcome
-from harness.results import Came, RunResult, came_of, came_of_error, worst
+from harness.results import Came, RunResult, came_of_result, worst
 
 
 def must_be(plan: Plan) -> Outcome:
@@ -27,9 +27,7 @@ class Ran:
     @property
     def came(self) -> Came:
         """What it came out as."""
-        if isinstance(self.result, HarnessError):
-            return came_of_error(self.result)
-        return came_of(self.result.verdict)
+        return came_of_result(self.result)
 
     @property
     def as_it_must(self) -> bool:

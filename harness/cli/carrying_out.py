@@ -4,14 +4,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from harness.cli import verdict_page
 from harness.errors import HarnessError, HostLacks
 from harness.model.plan import Plan
+from harness.model.repeat import Repeat
 from harness.report import junit
-from harness.results import Runner, RunResult
+from harness.results import Came, Runner, RunResult, came_of_result
+from harness.results_series import enough, told
+from harness.scenario.perturb import repetitions
 
 
 def carry_out_one(plan: Plan, runner: Runner, *, heading: str = "") -> RunResult | HarnessError:
@@ -25,6 +28,37 @@ def carry_out_one(plan: Plan, runner: Runner, *, heading: str = "") -> RunResult
         return error
     verdict_page.show(result.directory, result.verdict)
     return result
+
+
+def carry_out_series(
+    plan: Plan, runner: Runner, *, headed: bool, kind: str = ""
+) -> list[tuple[Plan, RunResult | HarnessError]]:
+    """Carry out as many repetitions of a plan as are needed, and say how often it was VIOLATED.
+
+    A plan that is not repeated is one run, without such words. `kind` is put into headings.
+    """
+    planned = repetitions(plan)
+    is_series = planned != (plan,)
+    ran: list[tuple[Plan, RunResult | HarnessError]] = []
+    for each in planned:
+        heading = f"{kind} {each.title}".strip() if headed or is_series else ""
+        ran.append((each, carry_out_one(each, runner, heading=heading)))
+        if plan.repeat and enough(plan.repeat, [came_of_result(result) for _, result in ran]):
+            break
+    if plan.repeat and is_series:
+        came = [came_of_result(result) for _, result in ran]
+        lines = (f"\n== {plan.title}, repeated", *told(plan.repeat, came), *_again(plan, plan.repeat, came))
+        print("\n".join(lines), flush=True)
+    return ran
+
+
+def _again(plan: Plan, repeat: Repeat, came: Sequence[Came]) -> Iterator[str]:
+    """How to carry out once more a repetition that was VIOLATED."""
+    variant = "".join(f" --set-variant {key}={value}" for key, value in plan.variant.items())
+    for number, one in enumerate(came, start=1):
+        if one is Came.VIOLATED:
+            chosen = f"--repeat {repeat.times} --seed {repeat.seed} --only-repetition {number}"
+            yield f"that of repetition {number}: harness run {plan.file}{variant} {chosen}"
 
 
 def case_of(plan: Plan, result: RunResult | HarnessError, *, of_gate: bool = False) -> junit.Case:

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from harness.cli import gate_table, lab_options, selection
-from harness.cli.carrying_out import carry_out_one, case_of, tell, write_junit
+from harness.cli.carrying_out import carry_out_series, case_of, tell, write_junit
 from harness.host.signals import terminate_on_signals
 from harness.model.gate import PlannedGate
 from harness.model.plan import Plan
@@ -35,16 +35,18 @@ def carry_out(arguments: argparse.Namespace) -> int:
 def run_gate(gate: PlannedGate, open_runner: OpenRunner, junit: Path | None) -> int:
     """Run the controls, then the scenarios; a blind control is told at once, and the rest still runs."""
     with terminate_on_signals(), open_runner(tell) as runner:
-        ran = [_run(plan, runner) for plan in (*gate.controls, *gate.scenarios)]
+        ran = [one for plan in (*gate.controls, *gate.scenarios) for one in _run(plan, runner)]
     print(gate_table.render(gate, ran), end="", flush=True)
     if junit:
         write_junit(junit, [case_of(each.plan, each.result, of_gate=True) for each in ran])
     return came_of_gate(ran).exit_code
 
 
-def _run(plan: Plan, runner: Runner) -> Ran:
+def _run(plan: Plan, runner: Runner) -> list[Ran]:
+    """A run, or the repetitions of a scenario that is repeated."""
     kind = "control" if plan.controls else "scenario"
-    ran = Ran(plan, carry_out_one(plan, runner, heading=f"{kind} {plan.title}"))
-    if ran.blind:
-        print(f"harness: the harness cannot see: {gate_table.says(ran)}", file=sys.stderr, flush=True)
+    ran = [Ran(*each) for each in carry_out_series(plan, runner, headed=True, kind=kind)]
+    for each in ran:
+        if each.blind:
+            print(f"harness: the harness cannot see: {gate_table.says(each)}", file=sys.stderr, flush=True)
     return ran

@@ -25,6 +25,7 @@ def carry_out(arguments: argparse.Namespace) -> int:
 
 
 def _gate(arguments: argparse.Namespace) -> str:
-    if len(arguments.scenarios) > 1 or arguments.set_variant:
-        raise Mistake("cannot plan a gate together with something else", hint="give the gate file alone")
+    others = (arguments.set_variant, arguments.repeat, arguments.seed, arguments.only_repetition)
+    if len(arguments.scenarios) > 1 or any(others):
+        raise Mistake("cannot plan a gate with anything else than --catalogue", hint="give the file alone")
     return gate_table.explain(selection.selected_gate(arguments.scenarios[0], arguments.catalogue))

@@ -9,11 +9,11 @@ from functools import partial
 from pathlib import Path
 
 from harness.cli import lab_options, selection
-from harness.cli.carrying_out import carry_out_one, case_of, tell, write_junit
+from harness.cli.carrying_out import carry_out_series, case_of, tell, write_junit
 from harness.errors import HarnessError
 from harness.host.signals import terminate_on_signals
 from harness.model.plan import Plan
-from harness.results import Came, OpenRunner, RunResult, came_of, came_of_error, gate, worst
+from harness.results import Came, OpenRunner, RunResult, came_of_result, gate, worst
 from harness.running import lab_runner
 
 
@@ -37,15 +37,14 @@ def carry_out(arguments: argparse.Namespace) -> int:
 
 def run_all(plans: Sequence[Plan], open_runner: OpenRunner, arguments: argparse.Namespace) -> int:
     """Run the plans one after the other; one that cannot be measured does not keep the next from its turn."""
-    several = len(plans) > 1
     with terminate_on_signals(), open_runner(tell) as runner:
-        ran = [carry_out_one(plan, runner, heading=plan.title * several) for plan in plans]
+        ran = [one for plan in plans for one in carry_out_series(plan, runner, headed=len(plans) > 1)]
     if arguments.junit:
-        write_junit(arguments.junit, [case_of(*each) for each in zip(plans, ran, strict=True)])
-    return worst(_came(one, gated=arguments.gate) for one in ran).exit_code
+        write_junit(arguments.junit, [case_of(*each) for each in ran])
+    return worst(_came(result, gated=arguments.gate) for _, result in ran).exit_code
 
 
 def _came(result: RunResult | HarnessError, *, gated: bool) -> Came:
-    if isinstance(result, HarnessError):
-        return came_of_error(result)
-    return gate(result.verdict) if gated else came_of(result.verdict)
+    if gated and isinstance(result, RunResult):
+        return gate(result.verdict)
+    return came_of_result(result)

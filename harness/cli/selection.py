@@ -10,6 +10,7 @@ from harness.model.gate import PlannedGate
 from harness.model.plan import Plan
 from harness.planning import find_catalogue, plan_all
 from harness.planning_gate import plan_gate
+from harness.planning_repeat import Again, repeated
 from harness.scenario.catalogue import load_catalogue
 
 
@@ -25,6 +26,9 @@ def options(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="only this point of the matrix",
     )
+    add("--repeat", type=int, metavar="N", help="run each scenario N times, each time a little differently")
+    add("--seed", type=int, metavar="S", help="what those differences are made from")
+    add("--only-repetition", type=int, metavar="K", help="only that one of the repetitions")
 
 
 def catalogue_option(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +42,8 @@ def catalogue_option(parser: argparse.ArgumentParser) -> None:
 
 def selected(arguments: argparse.Namespace) -> tuple[Plan, ...]:
     """:raise Mistakes: something in the files cannot be carried out; nothing has been started then."""
-    return plan_all(arguments.scenarios, arguments.catalogue, dict(arguments.set_variant))
+    plans = plan_all(arguments.scenarios, arguments.catalogue, dict(arguments.set_variant))
+    return repeated(plans, Again(arguments.repeat, arguments.seed, arguments.only_repetition))
 
 
 def selected_gate(file: Path, catalogue: Path | None) -> PlannedGate:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-only
-"""The pytest plugin: scenario files are items, one per variant; Python tests get a `lab`."""
+"""The pytest plugin: scenario files are items, one per variant and repetition; Python tests get a `lab`."""
 
 from harness.pytest_plugin.collection import pytest_collect_file as pytest_collect_file
 from harness.pytest_plugin.fixtures import lab as lab

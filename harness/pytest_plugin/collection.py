@@ -23,6 +23,7 @@ from harness.pytest_plugin.longrepr import Disproved, disproved, not_measured, p
 from harness.pytest_plugin.runners import catalogue_of, runner_of
 from harness.results import Came, RunResult, gate
 from harness.scenario.catalogue import load_catalogue
+from harness.scenario.perturb import repetitions
 
 DIRECTORY = "scenarios"
 _CATALOGUES = pytest.StashKey[dict[Path, Catalogue]]()
@@ -48,7 +49,8 @@ class ScenarioFile(pytest.File):
 
     def collect(self) -> Iterator[ScenarioItem]:
         for plan in plans_of(_shown(self.path), _catalogue(self.config, self.path), {}):
-            yield ScenarioItem.from_parent(self, name=plan.title, plan=plan)
+            for each in repetitions(plan):
+                yield ScenarioItem.from_parent(self, name=each.title, plan=each)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:  # noqa: ARG002
         """A mistake in the file as `file:line:column: …`, without a traceback."""

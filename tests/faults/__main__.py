@@ -21,10 +21,7 @@ from tests.faults.fingerprint_faults import FINGERPRINT_FAULTS
 from tests.faults.gate_faults import GATE_FAULTS
 from tests.faults.judge_faults import JUDGE_FAULTS
 from tests.faults.mount_faults import MOUNT_FAULTS
-
-ROOT = Path(__file__).resolve().parents[2]
-COPIED = ("harness", "tests", "scenarios", "images")
-FAULTS = (*EVIDENCE_FAULTS, *FINGERPRINT_FAULTS, *GATE_FAULTS, *JUDGE_FAULTS, *MOUNT_FAULTS)
+from tests.faults.rate_faults import RATE_FAULTS
 
 _NOTICED = 1  # pytest's exit status when a test failed
 

@@ -28,6 +28,14 @@ def test_each_variant_is_an_item(project: Project, run_pytest: Run) -> None:
     )
 
 
+def test_each_repetition_is_an_item(project: Project, run_pytest: Run) -> None:
+    project("held", text=SCENARIO + "repeat: 3\n")
+    result = run_pytest("--collect-only", "-q")
+    assert [line for line in result.outlines if "::" in line] == [
+        f"scenarios/held.yaml::held#{number}" for number in (1, 2, 3)
+    ]
+
+
 def test_only_scenarios_below_scenarios_are_collected(
     project: Project, run_pytest: Run, pytester: pytest.Pytester
 ) -> None:
