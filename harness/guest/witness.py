@@ -19,10 +19,22 @@ from harness.host.deadline import Deadline
 from harness.model import codec
 from harness.model.clock import HostTime
 from harness.model.observation import Look
-from harness.model.wire import LONGEST_LINE, Heard, Hello, Looked, LookRequest, Occurred, Ready, Said, Trouble
+from harness.model.wire import (
+    LONGEST_LINE,
+    Heard,
+    Hello,
+    Looked,
+    LookRequest,
+    Occurred,
+    Ready,
+    Released,
+    ReleaseRequest,
+    Said,
+    Trouble,
+)
 
 T = TypeVar("T")
-Answer = Looked | Trouble
+Answer = Looked | Trouble | Released
 
 _CHUNK = 1 << 16
 _SHOWN = 120
@@ -117,27 +129,41 @@ class Witness:
         A look takes seconds itself, so the deadline lies beyond `settle`. Raises TimedOut, and GuestFailed
         when the witness could not look or the machine is gone.
         """
-        number = self._ask(reason, min(settle, deadline.remaining, _LONGEST_SETTLE), twins)
-        self._await(lambda: number in self._answers or None, deadline, f"a look ({reason})")
-        answer = self._answers.pop(number)
-        if isinstance(answer, Trouble):
-            raise GuestFailed(
-                f"cannot look into the guest ({reason}): its witness says {_shown(answer.message)}"
-            )
+        longest = min(settle, deadline.remaining, _LONGEST_SETTLE)
+        request = LookRequest(self._next_request(), reason, longest, twins)
+        answer = self._ask(request, deadline, f"a look ({reason})")
+        if not isinstance(answer, Looked):
+            raise GuestFailed(f"cannot look into the guest ({reason}): {_instead(answer)}")
         return answer.look
 
-    def _ask(self, reason: str, settle: float, twins: bool) -> int:
+    def release(self, hold: int, deadline: Deadline) -> None:
+        """End the hold of this number in the boot that runs.
+
+        Raises TimedOut, and GuestFailed when there is no such hold in the guest or the machine is gone.
+        """
+        request = ReleaseRequest(self._next_request(), hold)
+        answer = self._ask(request, deadline, f"the release of hold {hold}")
+        if not isinstance(answer, Released):
+            raise GuestFailed(f"cannot release hold {hold}: {_instead(answer)}")
+
+    def _next_request(self) -> int:
         with self._changed:
             self._requests += 1
-            number = self._requests
-        line = codec.dumps(LookRequest(number, reason, settle, twins)).encode() + b"\n"
+            return self._requests
+
+    def _ask(self, request: LookRequest | ReleaseRequest, deadline: Deadline, what: str) -> Answer:
+        self._send(request, what)
+        self._await(lambda: request.request in self._answers or None, deadline, what)
+        return self._answers.pop(request.request)
+
+    def _send(self, request: LookRequest | ReleaseRequest, what: str) -> None:
+        line = codec.dumps(request).encode() + b"\n"
         try:
             sent = self._channel.send(line, socket.MSG_DONTWAIT)
         except OSError as error:
-            raise GuestFailed(f"cannot ask the witness for a look: {error.strerror}") from error
+            raise GuestFailed(f"cannot ask the witness for {what}: {error.strerror}") from error
         if sent != len(line):
-            raise GuestFailed("cannot ask the witness for a look: it has stopped to read its port")
-        return number
+            raise GuestFailed(f"cannot ask the witness for {what}: it has stopped to read its port")
 
     def _await(self, found: Callable[[], T | None], deadline: Deadline, what: str) -> T:
         with self._changed:
@@ -194,7 +220,7 @@ class Witness:
                 self._ready = said
             case Occurred():
                 pass  # for the record alone
-            case Looked() | Trouble():
+            case Looked() | Trouble() | Released():
                 self._answers[said.request] = said
 
 
@@ -203,6 +229,12 @@ def _understood(text: str) -> tuple[Said | None, str]:
         return codec.loads(Said, text), ""
     except codec.Undecodable as error:
         return None, str(error)
+
+
+def _instead(answer: Answer) -> str:
+    """What was said in the place of what was asked for."""
+    words = _shown(answer.message) if isinstance(answer, Trouble) else f"'{codec.tag_of(type(answer))}'"
+    return f"its witness says {words}"
 
 
 def _shown(text: str) -> str:

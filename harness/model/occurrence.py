@@ -179,6 +179,19 @@ class Started:
     mount_profile: MountProfile | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A unit has been kept waiting since `since` by the plan's hold of number `hold`; times are systemd's.
+
+    Told when its waiting begins, as far as that can be seen, and when it is `over`.
+    """
+
+    at: GuestTime
+    hold: int
+    since: GuestTime
+    over: bool
+
+
 Occurrence = (
-    Watching | Lost | Executed | FilterInstalled | ProfileChanged | FileChanged | UnitChanged | Started
+    Watching | Lost | Executed | FilterInstalled | ProfileChanged | FileChanged | UnitChanged | Started | Held
 )

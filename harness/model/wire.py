@@ -57,7 +57,14 @@ class Trouble:
     message: str
 
 
-Said = Hello | Ready | Looked | Occurred | Trouble
+@dataclass(frozen=True, slots=True)
+class Released:
+    """The answer to a request for a release."""
+
+    request: int
+
+
+Said = Hello | Ready | Looked | Occurred | Trouble | Released
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,14 @@ class LookRequest:
     reason: str
     settle: float
     twins: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseRequest:
+    """Ask for the end of the hold of this number; a unit that was not to start yet will not have to wait."""
+
+    request: int
+    hold: int
 
 
 @dataclass(frozen=True, slots=True)

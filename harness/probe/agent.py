@@ -16,6 +16,7 @@ from .bus import Bus
 from .calm import await_calm
 from .files import FileReader
 from .filewatch import FileWatch
+from .holds import Holds
 from .look import Looker, boot_id, guest_time
 from .marker import Marker
 from .signals import UnitOpener
@@ -75,6 +76,7 @@ class Agent:
         self._units = Units(self._bus)
         self._looker = Looker(self._units, FileReader(), self._glance)
         self._watch = Watch(port.say, slots)
+        self._holds = Holds()
         self._is_ready = False
 
     def hello(self) -> None:
@@ -131,17 +133,25 @@ class Agent:
         try:
             asked = json.loads(line)
             request = int(asked["request"])
-            look = self._calm_look(str(asked["reason"]), float(asked["settle"]))
-            if asked.get("twins"):
-                # It takes `subprocess` along, and nobody asks for twins before a boot has settled.
-                from .twin import read_twins  # noqa: PLC0415
-
-                look["twins"] = read_twins([service["tag"] for service in look["services"]], self._pause)
-            self._port.say({"type": "looked", "request": request, "look": look})
+            if asked.get("type") == "release-request":
+                self._holds.release(int(asked["hold"]))
+                self._port.say({"type": "released", "request": request})
+            else:
+                look = self._look(asked)
+                self._port.say({"type": "looked", "request": request, "look": look})
         except Exception as error:  # whatever it is, the host must hear of it
             self._port.say(_trouble(request, f"{type(error).__name__}: {error}"))
         finally:
             self._bus.close()  # while it is open, PID 1 sends every signal there too
+
+    def _look(self, asked: JSON) -> JSON:
+        look = self._calm_look(str(asked["reason"]), float(asked["settle"]))
+        if asked.get("twins"):
+            # It takes `subprocess` along, and nobody asks for twins before a boot has settled.
+            from .twin import read_twins  # noqa: PLC0415
+
+            look["twins"] = read_twins([service["tag"] for service in look["services"]], self._pause)
+        return look
 
     def _calm_look(self, reason: str, settle: float) -> JSON:
         """A look at a calm guest. A service that fails again and again can start between calm and look."""

@@ -25,8 +25,10 @@ LARGEST_MESSAGE = 128 << 20  # the specification's limit
 CHUNK = 1 << 18
 OBJECTS = b"/org/freedesktop/systemd1/unit/"
 # Escaped as in an object's path: `.` is _2e and `-` is _2d. A look at the bytes spares the parsing of most.
-WANTED = tuple(OBJECTS + start for start in (b"snap_2e", b"snap_2d", b"snapd"))
+WANTED = tuple(OBJECTS + start for start in (b"snap_2e", b"snap_2d", b"snapd", b"revert_2dsafety_2dhold_2d"))
 UNITS = re.compile(r"snap\..*\.service|snap-.*\.mount|snapd.*\.(service|socket)")
+# What a held unit waits for: the service of the hold of that number.
+HOLD = re.compile(r"revert-safety-hold-([0-9]+)\.service", re.ASCII)
 UNIT_INTERFACE = "org.freedesktop.systemd1.Unit"
 CHANGED = "PropertiesChanged"
 # Of a service, mount or socket, sent right before the unit's own.
@@ -52,6 +54,7 @@ class UnitWatch:
         self._serial = 0
         self._known: dict[str, dict[str, Any]] = {}
         self._told: dict[str, JSON] = {}
+        self._told_holds: dict[int, int] = {}  # 1: its beginning has been told, 2: also its end
         self.descriptors = [connection.fileno()]
 
     def since(self) -> Mapping[str, int]:
@@ -112,14 +115,26 @@ class UnitWatch:
     def _signal(self, fields: dict[int, Any], body: bytes) -> list[JSON]:
         unit = unit_of_path(str(fields.get(PATH)))
         is_change = fields.get(MEMBER) == CHANGED and fields.get(SIGNATURE) == "sa{sv}as"
-        if not is_change or not UNITS.fullmatch(unit):
+        hold = HOLD.fullmatch(unit)
+        if not is_change or not (hold or UNITS.fullmatch(unit)):
             return []
         interface, changed, _ = Reader(body).values("sa{sv}as")
         known = self._known.setdefault(unit, {})
         known |= dict(changed)
         if interface != UNIT_INTERFACE:
             return []
-        return self._changed(unit, known)
+        return self._held(int(hold[1]), known) if hold else self._changed(unit, known)
+
+    def _held(self, hold: int, known: dict[str, Any]) -> list[JSON]:
+        over = known["ActiveState"] != "activating"
+        since, at = (
+            int(known[name]) * 1000
+            for name in ("InactiveExitTimestampMonotonic", "StateChangeTimestampMonotonic")
+        )
+        if not since or self._told_holds.get(hold, 0) > over:
+            return []
+        self._told_holds[hold] = over + 1
+        return [{"type": "held", "at": at, "hold": hold, "since": since, "over": over}]
 
     def _changed(self, unit: str, known: dict[str, Any]) -> list[JSON]:
         seen = {"name": unit, "load_state": "loaded", "result": ""}

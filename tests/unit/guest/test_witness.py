@@ -21,7 +21,17 @@ from harness.host.deadline import Deadline
 from harness.model import codec
 from harness.model.clock import GuestTime, HostTime, WallTime
 from harness.model.observation import Look, UnitSeen
-from harness.model.wire import LONGEST_LINE, Heard, Hello, Looked, Ready, Said, Trouble
+from harness.model.wire import (
+    LONGEST_LINE,
+    Heard,
+    Hello,
+    Looked,
+    LookRequest,
+    Ready,
+    Released,
+    Said,
+    Trouble,
+)
 
 UNIT = UnitSeen(
     name="snapd.service", load_state="loaded", active_state="active", sub_state="running", result="success"
@@ -73,7 +83,9 @@ def answering(guest: Guest, *answers: Said) -> threading.Thread:
     def answer() -> None:
         for each in answers:
             number = guest.request()["request"]
-            guest.say(replace(each, request=number) if isinstance(each, Looked | Trouble) else each)
+            guest.say(
+                replace(each, request=number) if isinstance(each, Looked | Trouble | Released) else each
+            )
 
     thread = threading.Thread(target=answer)
     thread.start()
@@ -103,6 +115,29 @@ def test_the_request_says_how_long_to_wait_and_never_longer_than_the_deadline() 
         asked = guest.request()
     assert asked["reason"] == "why"
     assert 0 < float(str(asked["settle"])) <= 0.2
+
+
+def test_a_release_is_asked_for_and_confirmed() -> None:
+    with a_witness() as (witness, guest, _):
+        thread = answering(guest, Released(0))
+        witness.release(7, soon())
+        thread.join()
+
+
+def test_a_release_names_its_hold() -> None:
+    with a_witness() as (witness, guest, _):
+        with pytest.raises(TimedOut, match=r"the release of hold 7"):
+            witness.release(7, Deadline.after(0.2))
+        assert guest.request() == {"type": "release-request", "request": 1, "hold": 7}
+
+
+@pytest.mark.parametrize("answer", [Trouble(0, "no such hold"), Looked(0, LOOK)])
+def test_a_release_that_is_not_confirmed_is_told(answer: Said) -> None:
+    with a_witness() as (witness, guest, _):
+        thread = answering(guest, answer)
+        with pytest.raises(GuestFailed, match=r"cannot release hold 7: its witness says (no such|'looked')"):
+            witness.release(7, soon())
+        thread.join()
 
 
 def test_an_answer_to_another_request_is_not_taken_for_ours() -> None:
@@ -205,7 +240,7 @@ def test_a_record_that_cannot_be_written_ends_every_wait() -> None:
 def test_a_guest_that_does_not_read_is_named_and_does_not_hang_us() -> None:
     def ask_for_good(witness: Witness) -> None:
         while True:
-            witness._ask("x" * 10000, 0.0, False)
+            witness._send(LookRequest(1, "x" * 10000, 0.0), "a look")
 
     with a_witness() as (witness, _, _), pytest.raises(GuestFailed, match="ask the witness"):
         ask_for_good(witness)

@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.model import codec
-from harness.model.occurrence import Lost, Occurrence, Source, UnitChanged
+from harness.model.clock import GuestTime
+from harness.model.occurrence import Held, Lost, Occurrence, Source, UnitChanged
 from harness.probe import bus
 from harness.probe.signals import SIGNAL, UNIT_INTERFACE, UnitOpener, UnitWatch
 from harness.probe.units import object_path
@@ -163,6 +164,38 @@ def test_units_of_snapd_and_snaps_are_told(
     pid1, watch = pair
     pid1.sendall(of_unit(1, states("active", "mounted", 5), unit))
     assert [c.unit.name for c in told(watch)] == [unit] * is_told
+
+
+HOLD = "revert-safety-hold-12.service"
+
+
+def of_hold(serial: int, active: str, stamp: int, unit: str = HOLD) -> bytes:
+    return of_unit(serial, states(active, "any", stamp) | {"InactiveExitTimestampMonotonic": 4}, unit)
+
+
+def test_a_hold_is_told_when_it_begins_and_when_it_is_over(pair: tuple[socket.socket, UnitWatch]) -> None:
+    pid1, watch = pair
+    pid1.sendall(of_hold(1, "activating", 4) + of_hold(2, "activating", 4) + of_hold(3, "active", 9))
+    pid1.sendall(of_hold(4, "active", 9) + of_hold(5, "deactivating", 11))
+    assert told(watch) == [
+        Held(at=GuestTime(4000), hold=12, since=GuestTime(4000), over=False),
+        Held(at=GuestTime(9000), hold=12, since=GuestTime(4000), over=True),
+    ]
+
+
+def test_the_end_of_a_hold_tells_of_a_beginning_that_was_not_heard(
+    pair: tuple[socket.socket, UnitWatch],
+) -> None:
+    pid1, watch = pair
+    pid1.sendall(of_hold(1, "failed", 9))
+    assert told(watch) == [Held(at=GuestTime(9000), hold=12, since=GuestTime(4000), over=True)]
+
+
+def test_a_hold_that_was_only_loaded_has_held_nothing(pair: tuple[socket.socket, UnitWatch]) -> None:
+    pid1, watch = pair
+    pid1.sendall(of_unit(1, states("inactive", "dead", 0) | {"InactiveExitTimestampMonotonic": 0}, HOLD))
+    pid1.sendall(of_hold(2, "activating", 4, "revert-safety-hold-x.service"))
+    assert told(watch) == []
 
 
 def test_a_unit_that_was_only_loaded_has_not_changed(pair: tuple[socket.socket, UnitWatch]) -> None:

@@ -27,9 +27,21 @@ from harness.model.observation import (
     SystemKey,
     UnitSeen,
 )
-from harness.model.wire import LONGEST_LINE, WITNESS_PORT, Hello, Looked, LookRequest, Ready, Said, Trouble
+from harness.model.wire import (
+    LONGEST_LINE,
+    WITNESS_PORT,
+    Hello,
+    Looked,
+    LookRequest,
+    Ready,
+    Released,
+    ReleaseRequest,
+    Said,
+    Trouble,
+)
 from harness.probe import agent, daemon, files, processes
 from harness.probe.bus import BusError
+from harness.probe.holds import Holds
 from harness.probe.look import Looker, launching
 from harness.probe.marker import Marker
 from harness.probe.units import OF_SERVICE
@@ -183,6 +195,7 @@ class Life:
         self.host.settimeout(30)
         self._marker = tmp_path / "sshd.pid"
         life = agent.Agent(MortalPort(self._guest.fileno()), Marker(str(self._marker)), [])
+        life._holds = Holds(str(tmp_path))
         life._units = units  # type: ignore[assignment]
         life._looker = Looker(units, files.FileReader("/nowhere"))  # type: ignore[arg-type]
         life.hello()
@@ -258,6 +271,23 @@ def test_a_request_in_pieces_is_one_request(life: Life) -> None:
     looked = life.said()
     assert isinstance(looked, Looked)
     assert looked.request == 5
+
+
+def test_a_release_is_answered(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "3.fifo")
+    reader = os.open(tmp_path / "3.fifo", os.O_RDONLY | os.O_NONBLOCK)
+    life = Life(tmp_path, FakeUnits())
+    life.skip_empty_line()
+    life.said()
+    life.ask(codec.dumps(ReleaseRequest(8, 3)).encode() + b"\n")
+    assert life.said() == Released(8)
+    life.ask(codec.dumps(ReleaseRequest(9, 4)).encode() + b"\n")
+    trouble = life.said()
+    life.end()
+    assert isinstance(trouble, Trouble)
+    assert (trouble.request, "4.fifo" in trouble.message) == (9, True)
+    assert os.read(reader, 100).endswith(b"\n")
+    os.close(reader)
 
 
 def test_a_look_that_meets_a_service_on_its_way_is_not_settled() -> None:
