@@ -32,16 +32,19 @@ from harness.model.plan import (
     Action,
     AwaitChange,
     AwaitCommand,
+    AwaitReady,
     AwaitUnit,
     Boot,
     Check,
     ConnectPlug,
     DisconnectPlug,
+    HoldUnit,
     InstallSnap,
     Look,
     Plan,
     PlannedStep,
     RebootGuest,
+    ReleaseUnit,
     RemoveSnap,
     RevertSnap,
     RunCommand,
@@ -119,11 +122,17 @@ class _Execution:
 
     def _act(self, action: Action, machine: Machine, deadline: Deadline) -> str:
         match action:
-            case Boot():
+            case Boot() | AwaitReady():
                 return machine.await_boot(deadline)
-            case RebootGuest(how):
+            case RebootGuest(how, held):
                 self._change = None
-                return machine.reboot(how, deadline)
+                return machine.reboot(how, deadline, held=held)
+            case HoldUnit():
+                machine.hold(action, deadline)
+                return ""
+            case ReleaseUnit(number):
+                machine.release(number, deadline)
+                return ""
             case RunCommand(command):
                 return self._command(command, machine, deadline)
             case AwaitCommand(command):

@@ -18,6 +18,7 @@ from pathlib import Path
 from harness.boot_watch import BootWatch
 from harness.errors import HostLacks, Mistake
 from harness.guest.keys import RunKeys
+from harness.guest.orders import ORDERS_SERIAL, Orders
 from harness.guest.seed import MANAGEMENT_MAC, SCENARIO_MAC, make_seed
 from harness.guest.witness import Witness
 from harness.host.deadline import Deadline, Patience, monotonic_ns
@@ -91,12 +92,16 @@ class LabOptions:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """All the bytes that a plan needs, ready on disk; `snaps` by their file name on the payload disk."""
+    """All the bytes that a plan needs, ready on disk; `snaps` by their file name on the payload disk.
+
+    `holds` says that units are held, which takes a disk for the orders.
+    """
 
     image: Image
     snaps: Mapping[str, SnapFile]
     payload: Path
     names: Mapping[str, str] = field(default_factory=dict)
+    holds: bool = False
 
     def artifacts(self) -> Iterator[ArtifactUsed]:
         """What goes into the record about these bytes."""
@@ -115,9 +120,15 @@ class Prepared:
 def prepare(plan: Plan, catalogue: Catalogue, workshop: Workshop) -> Prepared:
     """Build what is not in the store yet; raises as `Lab.prepare` does."""
     image = build_image(catalogue.images[plan.image], workshop)
+    if plan.holds and not image.our_initrd:
+        raise Mistake(
+            f"cannot hold {plan.holds[0].unit}: the image {image.name!r} boots with an initrd of its own,"
+            " which does not read orders before systemd starts",
+            hint="give its recipe `kernel:` and `init:` instead of an initrd",
+        )
     snaps = {ref.file_name: _snap(ref, catalogue, workshop) for ref in plan.snaps}
     names = {ref.file_name: ref.entry for ref in plan.snaps}
-    return Prepared(image, snaps, build_payload(snaps, workshop), names)
+    return Prepared(image, snaps, build_payload(snaps, workshop), names, bool(plan.holds))
 
 
 def _snap(ref: SnapRef, catalogue: Catalogue, workshop: Workshop) -> SnapFile:
@@ -205,11 +216,11 @@ class Lab:
             scratch = stack.enter_context(self._scratch(directory))
             keys = RunKeys.generate()
             initrd = scratch / "initrd"
-            initrd.write_bytes(
-                _with_seed(prepared.image.initrd.read_bytes(), make_seed(keys, delays=different.delays))
-            )
+            seed = make_seed(keys, delays=different.delays, orders=prepared.holds)
+            initrd.write_bytes(_with_seed(prepared.image.initrd.read_bytes(), seed))
+            orders = Orders(scratch / "orders") if prepared.holds else None
             overlay = create_overlay(prepared.image.disk, scratch / "disk.qcow2")
-            spec = self._spec(prepared, accelerator, initrd, overlay, directory, different)
+            spec = self._spec(prepared, accelerator, initrd, overlay, orders, directory, different)
             watch = BootWatch(record, ConsoleFollower(directory.console))
             watch.begin("the machine was started")
             instance = stack.enter_context(
@@ -218,7 +229,8 @@ class Lab:
             record.write(_started(self.options.qemu, accelerator))
             channel = instance.channel(WITNESS_PORT)
             witness = stack.enter_context(Witness(channel, record.hear, lambda: watch.number, record.clock))
-            machine = Machine(instance, witness, ConsoleFollower(directory.console), watch, keys, patience)
+            console = ConsoleFollower(directory.console)
+            machine = Machine(instance, witness, console, watch, keys, patience, orders)
             stack.callback(machine.close)
             stack.enter_context(watch.watching(instance.death, machine.stop_waiting))
             yield machine
@@ -256,6 +268,7 @@ class Lab:
         accelerator: Accelerator,
         initrd: Path,
         overlay: Path,
+        orders: Orders | None,
         directory: RunDirectory,
         different: Perturbation,
     ) -> MachineSpec:
@@ -272,6 +285,7 @@ class Lab:
             disks=(
                 Disk(path=overlay, serial="root", cache=cache_for(power_cuts=False)),
                 Disk(path=prepared.payload, serial=PAYLOAD_SERIAL, format=DiskFormat.RAW, read_only=True),
+                *([_orders_disk(orders)] if orders else []),
             ),
             nics=(
                 Nic(mac=MANAGEMENT_MAC, subnet="10.0.2.0/24", forward_ssh=True),
@@ -280,6 +294,10 @@ class Lab:
             channels=(Channel(WITNESS_PORT, directory.path / WITNESS_RAW),),
             program=self.options.qemu,
         )
+
+
+def _orders_disk(orders: Orders) -> Disk:
+    return Disk(path=orders.disk, serial=ORDERS_SERIAL, format=DiskFormat.RAW, read_only=True)
 
 
 def _clock_from_now() -> Callable[[], HostTime]:

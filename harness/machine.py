@@ -8,14 +8,17 @@ guest's kernel panics, and says that instead of a time-out.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from harness.boot_watch import BootWatch
-from harness.errors import CannotMeasure, GuestFailed, InstanceDied, TimedOut
+from harness.errors import CannotMeasure, GuestFailed, InstanceDied, Mistake, TimedOut
 from harness.guest.boots import BootId, await_first_boot, await_new_boot
 from harness.guest.keys import RunKeys
+from harness.guest.orders import Orders
+from harness.guest.seed import TAKE_ORDERS
 from harness.guest.shell import Shell
 from harness.guest.snapd import Snapd
 from harness.guest.testinfra import CHECKS, host_of
@@ -28,6 +31,7 @@ from harness.model.plan import (
     Check,
     ConnectPlug,
     DisconnectPlug,
+    HoldUnit,
     InstallSnap,
     RemoveSnap,
     RevertSnap,
@@ -54,7 +58,7 @@ class Machine:
     """A started machine; made by `Lab.machine` and gone with its block.
 
     `patience` turns nominal seconds into deadlines on this host. After `reboot` the shell is a new
-    one: nothing that was read in an earlier boot is kept.
+    one: nothing that was read in an earlier boot is kept. `orders` is None where no unit is to be held.
     """
 
     def __init__(
@@ -65,6 +69,7 @@ class Machine:
         boots: BootWatch,
         keys: RunKeys,
         patience: Patience,
+        orders: Orders | None = None,
     ) -> None:
         self.patience = patience
         self._instance = instance
@@ -72,6 +77,7 @@ class Machine:
         self._console = console
         self._boots = boots
         self._keys = keys
+        self._orders = orders
         self._shell: Shell | None = None
         self._boot_id: BootId | None = None
 
@@ -101,8 +107,8 @@ class Machine:
         self._shell = Shell.connect("127.0.0.1", self._instance.forwarded_port(), self._keys, deadline)
         return f"boot {self.boot}, id {new[:8]}"
 
-    def reboot(self, how: RebootHow, deadline: Deadline) -> str:
-        """End this boot and wait for the next; raises as `await_boot` does."""
+    def reboot(self, how: RebootHow, deadline: Deadline, *, held: bool = False) -> str:
+        """End this boot and wait for the next (`held`: for its witness); raises as `await_boot` does."""
         ending = self._boots.number  # asked before the end, which may come before the call returns
         with self._boots.expected():
             match how:
@@ -112,7 +118,30 @@ class Machine:
                     self._instance.reset()
             self._await_end(ending, deadline)
         self.close()
-        return self.await_boot(deadline)
+        hello = self._witness.await_hello(self._boot_id, deadline)
+        if self._orders:
+            self._orders.booted()
+        return f"boot {self.boot}, id {hello.boot_id[:8]}" if held else self.await_boot(deadline)
+
+    def hold(self, hold: HoldUnit, deadline: Deadline) -> None:
+        """Keep a unit from starting, from its next start on.
+
+        Raises GuestFailed when the guest does not take the order, Mistake when there is no room for it.
+        """
+        seconds = self.patience.seconds(hold.seconds)
+        self._given_orders.add(dataclasses.replace(hold, seconds=seconds))
+        self.shell.run(f"sh {TAKE_ORDERS} && systemctl daemon-reload", deadline)
+
+    def release(self, number: int, deadline: Deadline) -> None:
+        """Let the unit of this hold start; over the witness, because commands may wait for that unit."""
+        self._given_orders.drop(number)
+        self._witness.release(number, deadline)
+
+    @property
+    def _given_orders(self) -> Orders:
+        if self._orders is None:
+            raise Mistake("cannot hold a unit: this machine was made for a plan that holds none")
+        return self._orders
 
     def _await_end(self, ending: int, deadline: Deadline) -> None:
         if not self._boots.changed(ending, deadline):

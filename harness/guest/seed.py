@@ -16,8 +16,10 @@ from importlib import resources
 
 from harness.guest.cpio import Entry, archive
 from harness.guest.keys import RunKeys
+from harness.guest.orders import ORDERS_SERIAL
 
 HOME = "/run/revert-safety"
+TAKE_ORDERS = f"{HOME}/take-orders"
 GUEST_ADDRESS = "10.0.2.15/24"  # what a QEMU user network forwards to unless told otherwise
 MANAGEMENT_MAC = "52:54:00:00:00:01"
 SCENARIO_MAC = "52:54:00:00:00:02"
@@ -34,11 +36,26 @@ _RUNS_ALREADY = f"{HOME}/witness-runs"
 # Started by our initrd, before systemd: a unit would come late, and stop before the boot's end. It ends by
 # systemd's last signals to all processes. Where a user's own initrd does not start it, the unit does.
 _EARLY = f"""\
+if [ -e {TAKE_ORDERS} ]; then
+	/bin/sh {TAKE_ORDERS} || echo "revert-safety: cannot take orders" >/dev/console
+fi
 : >{_RUNS_ALREADY}
 {{
 	echo -1000 >/proc/self/oom_score_adj
 	until {_WITNESS}; do sleep 1; done
 }} </dev/null &
+"""
+
+# Read past the page cache, because the host writes to the disk while the guest runs. What is there already
+# stays: somebody may be waiting for it.
+_TAKE_ORDERS = f"""\
+for serial in /sys/block/*/serial; do
+	[ "$(cat "$serial")" = {ORDERS_SERIAL} ] || continue
+	device=${{serial%/serial}}
+	dd if="/dev/${{device##*/}}" iflag=direct bs=64k count=1 status=none | tar -xm -C / --skip-old-files
+	exit
+done
+exit 1
 """
 
 _WITNESS_UNIT = f"""\
@@ -134,14 +151,21 @@ _MASKED = ("ssh.service", "ssh.socket", "sshd.service", "sshd.socket")
 
 
 def make_seed(
-    keys: RunKeys, *, address: str = GUEST_ADDRESS, delays: Mapping[str, int] = _NO_DELAYS
+    keys: RunKeys,
+    *,
+    address: str = GUEST_ADDRESS,
+    delays: Mapping[str, int] = _NO_DELAYS,
+    orders: bool = False,
 ) -> bytes:
     """The archive for one run's guests; the same keys and delays give the same bytes.
 
     `address` is the management interface's, with its prefix length. `delays` are units that are to start
-    late, with milliseconds.
+    late, with milliseconds. With `orders` the guest reads them from their disk (harness.guest.orders) at
+    every boot.
     """
     files = {**_units(), **_late(delays), **_command_channel(keys, address), **_witness()}
+    if orders:
+        files[TAKE_ORDERS] = Entry(_TAKE_ORDERS.encode())
     return archive({f"seed{path}": entry for path, entry in files.items()})
 
 

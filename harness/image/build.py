@@ -29,7 +29,10 @@ _NEEDS = 2500 * MIB
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A built guest: `disk` is a qcow2 that nobody writes to, `root` the device it boots from."""
+    """A built guest: `disk` is a qcow2 that nobody writes to, `root` the device it boots from.
+
+    `our_initrd` says that the initrd runs what a run seeds before systemd starts.
+    """
 
     name: str
     key: str
@@ -39,6 +42,7 @@ class Image:
     root: str
     cmdline: str
     manifest: Path
+    our_initrd: bool = True
 
 
 def build_image(wanted: ImageEntry | Recipe, workshop: Workshop) -> Image:
@@ -187,9 +191,10 @@ def tool_versions(programs: Sequence[str]) -> dict[str, str]:
 
 
 def _image(recipe: Recipe, key: str, place: Path, disk: Path) -> Image:
+    theirs = isinstance(recipe, DiskRecipe) and isinstance(recipe.boot, KernelFiles)
     return Image(
         recipe.name, key, disk, place / "vmlinuz", place / "initrd",
-        recipe.root, recipe.cmdline, place / "manifest.json",
+        recipe.root, recipe.cmdline, place / "manifest.json", not theirs,
     )  # fmt: skip
 
 

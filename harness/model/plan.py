@@ -78,9 +78,51 @@ class DisconnectPlug:
 
 @dataclass(frozen=True, slots=True)
 class RebootGuest:
-    """End this boot as `how` says and wait for a boot with another boot id."""
+    """End this boot as `how` says and wait for a boot with another boot id.
+
+    With `held`, in which a unit is held until its release, its witness is enough: that unit may be one
+    that commands wait for.
+    """
 
     how: RebootHow
+    held: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitReady:
+    """Wait until a boot whose reboot only waited for the witness takes commands."""
+
+
+@dataclass(frozen=True, slots=True)
+class HoldUnit:
+    """Keep `unit` from starting, from its next start on; `number` tells this hold from the run's others.
+
+    It ends `seconds` (nominal) after the unit was to start, when the shell command `until` succeeds, or
+    with a ReleaseUnit. The first two are for this boot and the next; the last is for all until then.
+    """
+
+    number: int
+    unit: str
+    seconds: float = 0.0
+    until: str = ""
+
+    @property
+    def ends_itself(self) -> bool:
+        """Whether it needs no ReleaseUnit."""
+        return bool(self.seconds or self.until)
+
+    @property
+    def service(self) -> str:
+        """The service in the guest that the start of the unit waits for."""
+        return f"revert-safety-hold-{self.number}.service"
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseUnit:
+    """End a hold."""
+
+    number: int
+    unit: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +197,9 @@ Action = (
     | ConnectPlug
     | DisconnectPlug
     | RebootGuest
+    | AwaitReady
+    | HoldUnit
+    | ReleaseUnit
     | RunCommand
     | AwaitCommand
     | AwaitUnit
@@ -211,6 +256,11 @@ class Plan:
     controls: tuple[Control, ...] = ()
     repeat: Repeat | None = None
     perturbation: Perturbation | None = None
+
+    @property
+    def holds(self) -> tuple[HoldUnit, ...]:
+        """The units that are held on the way, in order."""
+        return tuple(step.action for step in self.steps if isinstance(step.action, HoldUnit))
 
     @property
     def title(self) -> str:

@@ -1,85 +1,53 @@
 # SPDX-License-Identifier: GPL-3.0-only
-"""What of a repetition's differences reaches the machine."""
+"""What a lab refuses before it starts a machine."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from harness import lab as lab_module
-from harness.host.rundir import new_run
+from harness.errors import Mistake
 from harness.image.build import Image
-from harness.lab import Lab, LabOptions, Prepared
-from harness.model.clock import HostTime
-from harness.model.repeat import Perturbation
-from harness.qemu.accel import Accelerator
-from harness.qemu.command import DirectKernel, MachineSpec
-from harness.record import Recorder
+from harness.image.workshop import Workshop
+from harness.lab import Prepared, prepare
+from harness.model.catalogue import Catalogue
+from harness.model.plan import HoldUnit, Plan, PlannedStep
+from harness.scenario.catalogue import load_catalogue
+from tests.unit.builders import fresh_revert
+
+CATALOGUE = Path(__file__).parents[1] / "golden/catalogue.yaml"
+HOLD = PlannedStep("9", "hold", HoldUnit(1, "snapd.service"), 1.0)
 
 
-class NotStartedError(Exception):
-    """Carries what would have been started."""
-
-    def __init__(self, spec: MachineSpec) -> None:
-        super().__init__()
-        self.spec = spec
+@pytest.fixture
+def catalogue() -> Catalogue:
+    return load_catalogue(CATALOGUE)
 
 
-def asked_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, perturbation: Perturbation | None
-) -> tuple[MachineSpec, Mapping[str, int]]:
-    """The machine that would have been started, and the delays that its seed got."""
-    initrd = tmp_path / "initrd"
-    initrd.write_bytes(b"")
-    image = Image(
-        "i", "k", tmp_path / "disk", tmp_path / "kernel", initrd, "/dev/vda", "quiet", tmp_path / "m"
-    )
-    delays: list[Mapping[str, int]] = []
-
-    @contextmanager
-    def not_started(spec: MachineSpec, *_: Any, **__: Any) -> Iterator[None]:
-        raise NotStartedError(spec)
-        yield
-
-    def seed(_keys: object, *, delays: Mapping[str, int], into: list[Mapping[str, int]] = delays) -> bytes:
-        into.append(delays)
-        return b""
-
-    monkeypatch.setattr(lab_module, "start", not_started)
-    monkeypatch.setattr(lab_module, "make_seed", seed)
-    monkeypatch.setattr(lab_module, "create_overlay", lambda _disk, to: to)
-    monkeypatch.setattr(Lab, "_accelerator", lambda *_: Accelerator("tcg", "tcg", "max", 1.0, "told"))
-    lab = Lab(LabOptions(catalogue=tmp_path / "c", runs=tmp_path, append="theirs", cpus=2), print)
-    prepared = Prepared(image, {}, tmp_path / "payload")
-    with (
-        new_run(tmp_path, "r") as directory,
-        Recorder(directory.path, lambda: HostTime(0)) as record,
-        pytest.raises(NotStartedError) as caught,
-        lab.machine(prepared, directory, record, perturbation),
-    ):
-        pass
-    return caught.value.spec, delays[0]
+def prepared(
+    steps: tuple[PlannedStep, ...], catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch, *, ours: bool
+) -> Prepared:
+    here = Path("nowhere")
+    image = Image("mine", "key", here, here, here, "/dev/vda1", "", here, our_initrd=ours)
+    monkeypatch.setattr("harness.lab.build_image", lambda *_: image)
+    monkeypatch.setattr("harness.lab.build_payload", lambda *_: here)
+    plan: Plan = replace(fresh_revert().plan(), image=next(iter(catalogue.images)), snaps=(), steps=steps)
+    workshop: Workshop = None  # type: ignore[assignment]
+    return prepare(plan, catalogue, workshop)
 
 
-def test_what_is_different_reaches_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    late = {"snapd.service": 1200}
-    spec, delays = asked_for(tmp_path, monkeypatch, Perturbation(7, 3, 4, late, ("random.trust_cpu=off",)))
-    assert spec.cpus == 4
-    assert isinstance(spec.boot, DirectKernel)
-    assert spec.boot.cmdline.endswith(" theirs random.trust_cpu=off")
-    assert delays == late
-
-
-@pytest.mark.parametrize("perturbation", [None, Perturbation(7, 3)])
-def test_nothing_is_different_by_itself(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, perturbation: Perturbation | None
+def test_an_initrd_that_reads_no_orders_cannot_hold(
+    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spec, delays = asked_for(tmp_path, monkeypatch, perturbation)
-    assert spec.cpus == 2
-    assert isinstance(spec.boot, DirectKernel)
-    assert spec.boot.cmdline.endswith(" theirs")
-    assert delays == {}
+    with pytest.raises(Mistake, match=r"cannot hold snapd.service: the image 'mine' boots with") as caught:
+        prepared((HOLD,), catalogue, monkeypatch, ours=False)
+    assert "`kernel:` and `init:`" in caught.value.hint
+
+
+def test_it_is_as_good_as_ours_where_nothing_is_held(
+    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not prepared((), catalogue, monkeypatch, ours=False).holds
+    assert prepared((HOLD,), catalogue, monkeypatch, ours=True).holds

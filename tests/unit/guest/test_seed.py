@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from harness.guest.cpio import Entry, archive
 from harness.guest.keys import RunKeys
-from harness.guest.seed import HOME, make_seed, probe_sha256
+from harness.guest.seed import HOME, TAKE_ORDERS, make_seed, probe_sha256
 from harness.host.process import run
 
 KEYS = RunKeys.generate()
@@ -84,6 +84,16 @@ def test_the_early_part_starts_the_witness_that_the_unit_then_does_not(unpacked:
     lines = dict(line.split("=", 1) for line in unit.splitlines() if "=" in line)
     assert f": >{lines['ConditionPathExists'].removeprefix('!')}\n" in script.read_text()
     assert f"until {lines['ExecStart']}; do" in script.read_text()
+
+
+def test_orders_are_read_before_the_witness_starts_and_only_in_runs_that_have_some(
+    unpacked: Path, tmp_path: Path
+) -> None:
+    assert not (unpacked / TAKE_ORDERS.removeprefix("/")).exists()
+    run(["cpio", "-idmu", "--quiet"], input=make_seed(KEYS, orders=True), cwd=tmp_path)
+    run(["sh", "-n", unpacked / TAKE_ORDERS.removeprefix("/")])
+    early = text(unpacked, f"{HOME}/early")
+    assert -1 < early.index(f"/bin/sh {TAKE_ORDERS}") < early.index("until ")
 
 
 def test_our_initrd_runs_the_early_part_that_the_seed_has(unpacked: Path) -> None:

@@ -49,6 +49,7 @@ def test_a_disk_is_used_where_it_lies(folder: Path, workshop: Workshop) -> None:
     assert (image.name, image.root, image.cmdline) == ("mine", "/dev/vda1", "quiet")
     assert image.kernel.read_text() == "vmlinuz"
     assert image.initrd.read_text() == "initrd.img"
+    assert not image.our_initrd
 
 
 def test_its_manifest_pins_it(folder: Path, workshop: Workshop) -> None:
