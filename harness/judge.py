@@ -22,6 +22,7 @@ from harness.model.verdict import (
     worst,
 )
 from harness.policy.contradiction import contradictions
+from harness.policy.holds import failed_holds
 from harness.policy.knowledge import Knowledge
 from harness.record import read_timeline
 from harness.registry import JUDGES
@@ -102,6 +103,8 @@ def _of_record(timeline: Timeline) -> Iterator[Finding]:
     yield from _of_looks(timeline)
     for one in contradictions(Knowledge.of(timeline)):
         yield Finding(RECORD, Outcome.UNPROVEN, one.kind, one.name, one.boot, one.says, evidence=one.evidence)
+    for failing in failed_holds(timeline):
+        yield _unproven(RECORD, failing.kind, failing.unit, failing.says, failing.boot)
     planned = sum(isinstance(step.action, Boot | RebootGuest) for step in timeline.plan.steps)
     for boot in timeline.boots[planned:]:
         summary = f"boot {boot.number} was not planned ({boot.cause}): the guest rebooted by itself"

@@ -16,6 +16,7 @@ POLICY = ("tests/unit/policy",)
 ENDS = ("tests/unit/invariant/test_policy_from_running_snapd.py", "tests/unit/invariant/test_end_states.py")
 RECORD = ("tests/unit/record/test_record.py", "tests/unit/model")
 VERDICT = ("tests/unit/judge/test_judge.py",)
+HOLDS = ("tests/unit/policy/test_holds.py",)
 LESS = ("tests/unit/judge/test_streams.py",)
 TAKEN = ("tests/unit/test_running_fingerprints.py",)
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from tests.faults.fault import ENDS, LESS, POLICY, STARTS, VERDICT, Fault
+from tests.faults.fault import ENDS, HOLDS, LESS, POLICY, STARTS, VERDICT, Fault
 
 JUDGE_FAULTS = (
     Fault(
@@ -299,6 +299,27 @@ JUDGE_FAULTS = (
         "for one in contradictions(Knowledge.of(timeline)):",
         "for one in contradictions(Knowledge.of(timeline))[:0]:",
         POLICY,
+    ),
+    Fault(
+        "policy/holds.py",
+        "a hold in the boot before stands for the one that begins with it",
+        "                    if first == boot:\n                        yield hold, boot",
+        "                    yield hold, first",
+        HOLDS,
+    ),
+    Fault(
+        "policy/holds.py",
+        "a unit that ran on was held",
+        "            idle = not runs",
+        "            idle = True",
+        HOLDS,
+    ),
+    Fault(
+        "judge.py",
+        "a hold that held nothing is not told",
+        "    for failing in failed_holds(timeline):",
+        "    for failing in tuple(failed_holds(timeline))[:0]:",
+        HOLDS,
     ),
     Fault(
         "judge.py",
