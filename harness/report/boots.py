@@ -3,15 +3,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from harness.model.observation import ServiceSeen
+from harness.model.plan import HoldUnit
 from harness.model.timeline import BootRecord, SeenLook, Timeline
 from harness.model.verdict import Verdict
 from harness.policy import confinement
 from harness.policy.builds import Builds, short
+from harness.policy.holds import periods
 from harness.policy.knowledge import Knowledge
 from harness.policy.part import Part
+from harness.report.lane_of_holds import told
 from harness.report.layout import Page, columns
 from harness.report.numbered import numbered
 from harness.report.starts import starts
@@ -28,14 +31,16 @@ def boots(timeline: Timeline, verdict: Verdict, page: Page) -> Iterator[str]:
     if not timeline.boots:
         yield from page.line("none", indent=2)
     for boot in timeline.boots:
-        yield from _boot(boot, known, page)
+        yield from _boot(boot, known, timeline.plan.holds, page)
         if boot.occurrences:
             yield from story(started[boot.number], page)
 
 
-def _boot(boot: BootRecord, known: Knowledge, page: Page) -> Iterator[str]:
+def _boot(boot: BootRecord, known: Knowledge, plan_holds: Sequence[HoldUnit], page: Page) -> Iterator[str]:
     ended = boot.ended or "the end of the run"
     yield from page.line(f"boot {boot.number}: began by {boot.cause}, ended by {ended}", indent=2)
+    for held in periods(boot):
+        yield from page.line(told(held, plan_holds), indent=4)
     look = boot.end_look or next(reversed(boot.looks), None)
     if look is None:
         yield from page.line("nobody looked at it", indent=4)

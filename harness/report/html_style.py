@@ -91,7 +91,7 @@ svg.defs{position:absolute;width:0;height:0}
 .strip .bar{fill:currentColor;fill-opacity:.3;stroke:currentColor;stroke-width:1}
 .strip .step{fill-opacity:.1;stroke-opacity:.5}
 .strip .starting{fill-opacity:.12}
-.strip .waiting{fill:url(#waits);stroke-dasharray:3 2}
+.strip .waiting,.strip .held{fill:url(#waits);stroke-dasharray:3 2}
 .strip .about{stroke-dasharray:4 2}
 .strip .wrong{color:var(--violated);stroke-width:2;fill:url(#wrong);fill-opacity:1}
 .strip .label{font-size:11px}

@@ -163,6 +163,8 @@ def _label(bar: Bar) -> str:
             return bar.author
         case Stretch.WAITING:
             return "waiting"
+        case Stretch.HELD:
+            return "held"
         case Stretch.RUNNING:
             return f"   {'VIOLATED: ' if bar.finding else ''}policy of {bar.author or UNKNOWN}"
 

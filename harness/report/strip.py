@@ -39,6 +39,7 @@ class Stretch(StrEnum):
     SEEN = "seen"  # snapd was seen to run
     WAITING = "waiting"  # the service's process is still the launcher
     RUNNING = "running"  # the service's own program runs
+    HELD = "held"  # a unit that was to start is kept waiting
     STEP = "step"  # a step of the plan is carried out
 
 

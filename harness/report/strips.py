@@ -10,7 +10,7 @@ from harness.model.clock import SECOND, GuestTime
 from harness.model.occurrence import Watching
 from harness.model.timeline import BootRecord, Timeline
 from harness.policy.knowledge import Knowledge
-from harness.report import lane_of_host, lane_of_service, lane_of_snapd
+from harness.report import lane_of_holds, lane_of_host, lane_of_service, lane_of_snapd
 from harness.report.close_up import close_up
 from harness.report.edges import edges
 from harness.report.host_clock import HostClock, clocks
@@ -83,6 +83,7 @@ def _whole(
     until = _until(boot, changes, started, clock)
     lanes = [
         *([lane_of_host.steps(timeline, clock)] if clock else []),
+        *lane_of_holds.lanes(boot, timeline.plan.holds, until),
         lane_of_snapd.lane(boot, known.builds, until),
         *_policy(changes),
         *lane_of_service.lanes(boot, timeline.plan.services, started, until),

@@ -10,7 +10,9 @@ import pytest
 
 from harness.judge import judge
 from harness.model.clock import SECOND, GuestTime, HostTime
-from harness.model.timeline import Timeline
+from harness.model.occurrence import Held
+from harness.model.plan import HoldUnit, PlannedStep
+from harness.model.timeline import SeenOccurrence, Timeline
 from harness.model.verdict import Verdict
 from harness.policy.knowledge import Knowledge
 from harness.report.host_clock import HostClock, clocks
@@ -225,3 +227,21 @@ def test_what_is_violated_gets_a_closer_picture_where_the_boot_is_long() -> None
 def test_a_short_boot_and_a_held_one_need_no_closer_picture(story: Strips) -> None:
     assert story.close_ups == {}
     assert drawn(fresh_revert().timeline()).close_ups == {}
+
+
+def test_a_held_unit_has_a_lane_from_when_it_was_to_start_until_it_could() -> None:
+    timeline = stale_start().timeline()
+    hold = PlannedStep("99", "hold", HoldUnit(4, "snapd.service"), 1.0)
+    told = Held(at=GuestTime(9 * SECOND), hold=4, since=GuestTime(2 * SECOND), over=True)
+    goes_on = Held(at=GuestTime(3 * SECOND), hold=5, since=GuestTime(3 * SECOND), over=False)
+    last = timeline.boots[-1]
+    seen = (*last.occurrences, SeenOccurrence(7, told), SeenOccurrence(8, goes_on))
+    boots = (*timeline.boots[:-1], replace(last, occurrences=seen))
+    plan = replace(timeline.plan, steps=(*timeline.plan.steps, hold))
+    strip = drawn(replace(timeline, plan=plan, boots=boots), judged(timeline)).boots[-1]
+    says = "snapd.service was held from 2.000 s to 9.000 s (hold 4)"
+    assert lane(strip, "snapd.service held").bars == (
+        Bar(told.since, told.at, Stretch.HELD, says, "witness.jsonl:7"),
+    )
+    (open_end,) = lane(strip, "a unit held").bars
+    assert (open_end.until, "to the boot's end" in open_end.says) == (strip.until, True)
