@@ -113,6 +113,37 @@ class WaitSettled:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitHeld:
+    """Wait until a unit that was to be held has tried to start, and is kept waiting."""
+
+    span: Span
+    unit: str
+    within: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HoldStart:
+    """Keep a unit from starting, from its next start on.
+
+    Until a Release of it, in every boot until then; or for `seconds`, or until the shell command `until`
+    succeeds (at most one of the two), counted from each such start, in this boot and the next.
+    """
+
+    span: Span
+    unit: str
+    seconds: float | None = None
+    until: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Let a unit start that was held."""
+
+    span: Span
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
 class During:
     """Start `step` without waiting for it, and carry out `do` while it is under way."""
 
@@ -133,6 +164,9 @@ Step = (
     | WaitUntil
     | WaitUnit
     | WaitSettled
+    | WaitHeld
+    | HoldStart
+    | Release
     | During
 )
 

@@ -9,6 +9,7 @@ from harness.model.plan import (
     Action,
     AwaitChange,
     AwaitCommand,
+    AwaitReady,
     AwaitUnit,
     Boot,
     ConnectPlug,
@@ -26,15 +27,18 @@ from harness.model.scenario import (
     Connect,
     Disconnect,
     During,
+    HoldStart,
     Install,
     Reboot,
     RebootHow,
     Refresh,
+    Release,
     Remove,
     Revert,
     Run,
     Scenario,
     Step,
+    WaitHeld,
     WaitSettled,
     WaitUnit,
     WaitUntil,
@@ -47,6 +51,7 @@ from harness.scenario.refs import Refs
 from harness.scenario.sequence import Sequence
 from harness.scenario.source import Problems
 from harness.scenario.steps import split_connection
+from harness.scenario.unit_holds import UnitHolds
 
 _LONGEST_COMMAND = 60
 
@@ -60,17 +65,21 @@ class Emitter:
         self._refs = refs
         self._timeouts = scenario.timeouts
         self._sequence = Sequence(scenario.start.core, problems)
+        self._holds = UnitHolds(scenario.timeouts.step, problems)
         self._numbers = Numbers()
         self._boot = 1
         self._planned: list[PlannedStep] = []
         self._unconnected: list[str] = []
         self._core_was = scenario.start.core
+        self._takes_commands = True
+        self._look_waits = False
 
     def emit(self) -> tuple[PlannedStep, ...]:
         """All steps in order."""
         self._start()
         for step in self._scenario.steps:
             self._step(step)
+        self._holds.finish()
         self._end_boot()
         return tuple(self._planned)
 
@@ -112,6 +121,9 @@ class Emitter:
                 self._unconnected = [each for each in self._unconnected if each != connection]
 
     def _step(self, step: Step) -> None:
+        self._holds.check(step)
+        if not isinstance(step, Release):
+            self._await_ready()
         match step:
             case Install(span) | Refresh(span) | Revert(span) | Remove(span):
                 title = self._title(step)
@@ -132,10 +144,29 @@ class Emitter:
                 self._reboot(step)
             case During():
                 self._during(step)
-            case Run() | WaitUntil() | WaitUnit() | WaitSettled():
+            case HoldStart() | Release():
+                self._hold(step)
+            case Run() | WaitUntil() | WaitUnit() | WaitSettled() | WaitHeld():
                 self._stay(step)
 
-    def _stay(self, step: Run | WaitUntil | WaitUnit | WaitSettled) -> None:
+    def _await_ready(self) -> None:
+        """A reboot with a held unit waits for the witness alone; what needs commands waits for the rest."""
+        if not self._takes_commands:
+            self._takes_commands = True
+            timeout = self._timeouts.boot + self._holds.longest
+            self._add("wait until the boot takes commands", AwaitReady(), timeout)
+
+    def _hold(self, step: HoldStart | Release) -> None:
+        match step:
+            case HoldStart(span):
+                self._add(self._holds.title(step), self._holds.hold(step), self._timeouts.command, span)
+            case Release(span, unit):
+                if (action := self._holds.release(step)) is not None:
+                    self._add(f"release {unit}", action, self._timeouts.command, span)
+                if self._look_waits:
+                    self._look_at_boot()
+
+    def _stay(self, step: Run | WaitUntil | WaitUnit | WaitSettled | WaitHeld) -> None:
         """A step that changes nothing that is followed."""
         timeouts = self._timeouts
         match step:
@@ -150,6 +181,9 @@ class Emitter:
                 )
             case WaitSettled(span, within):
                 self._add("wait until the boot has settled", Settle(), within or timeouts.settle, span)
+            case WaitHeld(span, unit, within):
+                if (action := self._holds.awaited(step)) is not None:
+                    self._add(f"wait until {unit} is held", action, within or timeouts.step, span)
 
     def _during(self, step: During) -> None:
         self._sequence.check_during(step)
@@ -164,19 +198,28 @@ class Emitter:
         self._take(step.step)
         if any(isinstance(inner, Reboot) for inner in step.do):
             self._core_was = self._sequence.core
-            self._look(f"at boot {self._boot}", boot_end=True)
+            self._look_at_boot()
         else:
             self._look(f"after {title}")
 
     def _reboot(self, step: Reboot) -> None:
-        if not self._numbers.inside:
+        if not self._numbers.inside and not self._look_waits:
             self._end_boot()
-        shutdown = self._timeouts.step if step.how is RebootHow.CLEAN else 0.0
-        title = f"reboot ({step.how})"
-        self._add(title, RebootGuest(step.how), self._timeouts.boot + shutdown, step.span)
+        self._holds.reboot()
+        timeout = self._timeouts.boot + self._holds.longest
+        timeout += self._timeouts.step if step.how is RebootHow.CLEAN else 0.0
+        held = self._holds.await_release
+        self._add(f"reboot ({step.how})", RebootGuest(step.how, held), timeout, step.span)
+        self._takes_commands = not held
         self._boot += 1
         self._core_was = self._sequence.core
-        self._look(f"at boot {self._boot}", boot_end=True)
+        self._look_at_boot()
+
+    def _look_at_boot(self) -> None:
+        """The look that a boot is judged by waits for the release of what it began with held."""
+        self._look_waits = self._holds.await_release
+        if not self._look_waits:
+            self._look(f"at boot {self._boot}", boot_end=True)
 
     def _end_boot(self) -> None:
         """A boot that nothing has changed since its settled look needs no other.
@@ -196,11 +239,13 @@ class Emitter:
         """No look while a change is under way: whose policy it would show is not settled then."""
         if self._numbers.inside:
             return
+        self._await_ready()
         checks = checks_for(self._scenario, self._sequence) if boot_end else ()
         twins = boot_end and self._twins_are_alike()
         look = Look(reason, self._sequence.core, boot_end, checks, twins)
         title = f"look {reason}" + ", once it has settled" * boot_end + ", with twins" * twins
-        self._add(title, look, self._timeouts.settle if boot_end else self._timeouts.command)
+        timeouts = self._timeouts
+        self._add(title, look, timeouts.settle + self._holds.longest if boot_end else timeouts.command)
 
     def _twins_are_alike(self) -> bool:
         """Twins are wanted, and core is what this boot began with.

@@ -10,6 +10,7 @@ from harness.model.invariants import INVARIANTS
 from harness.model.plan import (
     AwaitCommand,
     Check,
+    HoldUnit,
     Look,
     Plan,
     PlannedInvariant,
@@ -24,6 +25,7 @@ from harness.scenario import durations
 from harness.scenario.perturb import describe, repetitions
 
 _WIDTH = 100
+_MARGIN = " " * 11
 
 
 def explain(plan: Plan) -> str:
@@ -114,15 +116,20 @@ def _title(step: PlannedStep) -> str:
 
 def _below(step: PlannedStep) -> Iterator[str]:
     """What a title has no room for."""
-    margin = " " * 11
     match step.action:
         case Look(boot_end=True, expects_core=core, checks=checks):
             checked = "".join(f", checks {_check(check)}" for check in checks)
-            yield f"{margin}expects the snapd of core {core}{checked}"
+            yield f"{_MARGIN}expects the snapd of core {core}{checked}"
         case RunCommand(command) | AwaitCommand(command) if command.strip() not in step.title:
-            yield from (f"{margin}| {line}".rstrip() for line in command.rstrip().splitlines())
+            yield from _lines(command)
+        case HoldUnit(until=command) if command:
+            yield from _lines(command)
         case _:
             pass
+
+
+def _lines(command: str) -> Iterator[str]:
+    return (f"{_MARGIN}| {line}".rstrip() for line in command.rstrip().splitlines())
 
 
 def _check(check: Check) -> str:

@@ -11,6 +11,7 @@ from harness.model.scenario import (
     Control,
     During,
     Hold,
+    HoldStart,
     Install,
     Refresh,
     Remove,
@@ -82,7 +83,7 @@ class Lookup:
     def check_own_names(self) -> None:
         """Check what the scenario itself must have: its units, services, invariants and cores."""
         for step in all_steps(self._scenario.steps):
-            if isinstance(step, WaitUnit):
+            if isinstance(step, WaitUnit | HoldStart):
                 self._snap_unit(step.unit, step.span)
         for hold in self._scenario.hold:
             self._hold(hold)

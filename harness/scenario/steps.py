@@ -11,14 +11,17 @@ from harness.model.scenario import (
     Connect,
     Disconnect,
     During,
+    HoldStart,
     Install,
     Reboot,
     RebootHow,
     Refresh,
+    Release,
     Remove,
     Revert,
     Run,
     Step,
+    WaitHeld,
     WaitSettled,
     WaitUnit,
     WaitUntil,
@@ -37,10 +40,12 @@ from harness.scenario.shapes import (
     Text,
 )
 from harness.scenario.source import Node, Problems, Scalar, Table, describe
+from harness.scenario.unit_holds import HELD_UNIT, HoldShape
 
 # systemd's ActiveState, org.freedesktop.systemd1(5)
 ACTIVE_STATES = ("active", "inactive", "failed", "activating", "deactivating", "reloading", "maintenance")
 UNIT = r"[\w:.\\@-]+\.(service|socket|mount|target|timer|path|device|swap|slice|scope|automount)"
+_WAITS = "settled, {until: COMMAND}, {unit: NAME, state: STATE} or {held: UNIT}"
 _SNAP = Text("the name of a snap")
 _COMMAND = Text("a shell command")
 # `plug` names a snap's plug; a slot of the system is written `:slot` or left out
@@ -83,7 +88,7 @@ class _OneSnapTo:
 
 
 class _Wait:
-    """``settled``, ``{until: …}`` or ``{unit: …, state: …}``."""
+    """``settled``, ``{until: …}``, ``{unit: …, state: …}`` or ``{held: …}``."""
 
     _within = Field(Duration(), "how long; the step's time-out by default")
     _until = Record("wait", {"until": Field(_COMMAND, "a shell command", required=True), "within": _within})
@@ -95,22 +100,28 @@ class _Wait:
             "within": _within,
         },
     )
+    _held = Record(
+        "wait", {"held": Field(HELD_UNIT, "a unit that is held", required=True), "within": _within}
+    )
 
     def read(self, node: Node, at: str, problems: Problems) -> Filled | None:
         if isinstance(node, Scalar) and node.text == "settled":
             return Filled(node.span, {}, whole=True)
         if not isinstance(node, Table):
-            expected = "settled, {until: COMMAND} or {unit: NAME, state: STATE}"
-            problems.add(node.span, f"{at} is {describe(node)}", expected=expected)
+            problems.add(node.span, f"{at} is {describe(node)}", expected=_WAITS)
             return None
-        if node.get("unit") is not None and node.get("until") is not None:
-            problems.add(node.span, f"{at} has both 'until' and 'unit'", expected="one of them")
+        given = [word for word in ("until", "unit", "held") if node.get(word) is not None]
+        if len(given) > 1:
+            names = " and ".join(f"'{word}'" for word in given)
+            problems.add(node.span, f"{at} has both {names}", expected="one of them")
             return None
         by_unit = node.get("unit") is not None or node.get("state") is not None
-        return (self._unit if by_unit else self._until).read(node, at, problems)
+        by = self._held if given == ["held"] else self._unit if by_unit else self._until
+        return by.read(node, at, problems)
 
     def schema(self) -> Schema:
-        return {"anyOf": [{"const": "settled"}, self._until.schema(), self._unit.schema()]}
+        records = (self._until, self._unit, self._held)
+        return {"anyOf": [{"const": "settled"}, *(record.schema() for record in records)]}
 
 
 class _OneStep:
@@ -175,6 +186,8 @@ def _wait(span: Span, values: Mapping[str, Any]) -> Step:
             return WaitUntil(span, command.text, found.get("within"))
         case {"unit": unit, "state": state}:
             return WaitUnit(span, unit.text, state, found.get("within"))
+        case {"held": unit}:
+            return WaitHeld(span, unit.text, found.get("within"))
         case _:
             return WaitSettled(span)
 
@@ -227,9 +240,22 @@ STEP_KINDS: tuple[StepKind, ...] = (
         lambda span, v: Reboot(span, RebootHow(v["reboot"])),
     ),
     StepKind(
-        "wait until the boot has settled, a command succeeds, or a unit is in a state",
-        _fields("wait", _Wait(), "settled, {until: COMMAND} or {unit: NAME, state: STATE}"),
+        "wait until the boot has settled, a command succeeds, a unit is in a state, or one is held",
+        _fields("wait", _Wait(), _WAITS),
         _wait,
+    ),
+    StepKind(
+        "keep a unit from starting, from its next start on: until its release, for a time, or until a command"
+        " succeeds",
+        _fields(
+            "hold", HoldShape(), "a unit, or {unit: NAME, for: DURATION} or {unit: NAME, until: COMMAND}"
+        ),
+        lambda span, v: HoldStart(span, *v["hold"]),
+    ),
+    StepKind(
+        "let a held unit start",
+        _fields("release", HELD_UNIT, "a unit that is held"),
+        lambda span, v: Release(span, v["release"].text),
     ),
     StepKind(
         "run a shell command in the guest as root; a status other than 0 ends the run as an error",
