@@ -29,7 +29,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def carry_out(arguments: argparse.Namespace) -> int:
     plans = selection.selected(arguments)
-    lab = Lab(lab_options.chosen(arguments), _tell)
+    lab = Lab(lab_options.chosen(arguments, arguments.scenarios[0]), _tell)
     return take_all(plans, partial(take_fingerprint, lab=lab, tell=_tell))
 
 

@@ -23,6 +23,17 @@ from tests.faults.judge_faults import JUDGE_FAULTS
 from tests.faults.mount_faults import MOUNT_FAULTS
 from tests.faults.rate_faults import RATE_FAULTS
 
+ROOT = Path(__file__).resolve().parents[2]
+COPIED = ("harness", "tests", "scenarios", "images")
+FAULTS = (
+    *EVIDENCE_FAULTS,
+    *FINGERPRINT_FAULTS,
+    *GATE_FAULTS,
+    *JUDGE_FAULTS,
+    *MOUNT_FAULTS,
+    *RATE_FAULTS,
+)
+
 _NOTICED = 1  # pytest's exit status when a test failed
 
 

@@ -38,15 +38,15 @@ def asked_for(
     image = Image(
         "i", "k", tmp_path / "disk", tmp_path / "kernel", initrd, "/dev/vda", "quiet", tmp_path / "m"
     )
-    delays: list[Mapping[str, int]] = []
+    told: list[Mapping[str, int]] = []
 
     @contextmanager
     def not_started(spec: MachineSpec, *_: Any, **__: Any) -> Iterator[None]:
         raise NotStartedError(spec)
         yield
 
-    def seed(_keys: object, *, delays: Mapping[str, int], orders: bool, into: list[Mapping[str, int]] = delays) -> bytes:
-        into.append(delays)
+    def seed(_keys: object, *, delays: Mapping[str, int], **_: object) -> bytes:
+        told.append(delays)
         return b""
 
     monkeypatch.setattr(lab_module, "start", not_started)
@@ -62,7 +62,7 @@ def asked_for(
         lab.machine(prepared, directory, record, perturbation),
     ):
         pass
-    return caught.value.spec, delays[0]
+    return caught.value.spec, told[0]
 
 
 def test_what_is_different_reaches_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
