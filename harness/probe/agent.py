@@ -138,7 +138,9 @@ class Agent:
                 self._port.say({"type": "released", "request": request})
             else:
                 look = self._look(asked)
-                self._port.say({"type": "looked", "request": request, "look": look})
+                self._port.say(
+                    {"type": "looked", "request": request, "look": look, "occurred": self._watch.told}
+                )
         except Exception as error:  # whatever it is, the host must hear of it
             self._port.say(_trouble(request, f"{type(error).__name__}: {error}"))
         finally:

@@ -120,6 +120,11 @@ class Watch:
         self._boot_id = boot_id()
 
     @property
+    def told(self) -> int:
+        """How many lines it has said in this boot."""
+        return self._number
+
+    @property
     def descriptors(self) -> list[int]:
         """What to wait for."""
         return [descriptor for slot in self._slots for descriptor in slot.descriptors]

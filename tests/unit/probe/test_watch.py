@@ -78,6 +78,7 @@ def test_what_happened_is_told_in_numbered_lines_of_some_length() -> None:
     lines = listener.occurred()
     assert [line.number for line in lines] == [1, 2, 3]
     assert [len(line.occurrences) for line in lines] == [2, MOST_IN_A_LINE, 1]
+    assert watch.told == len(lines)
 
 
 def test_the_most_urgent_source_is_read_between_the_others() -> None:
