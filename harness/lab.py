@@ -73,7 +73,9 @@ class LabOptions:
     """Where a lab finds and leaves things.
 
     `accelerator` is `auto`, `kvm` or `tcg`; `append` goes onto the guest kernel's command line;
-    `keep` leaves the disk and the run's keys in the run directory.
+    `keep` leaves the disk and the run's keys in the run directory. Without `watch` there is no witness in
+    the guest and no trace from the kernel's start: what watching costs is measured against that
+    (benchmarks/observer.py), and a run without it has no evidence.
     """
 
     catalogue: Path
@@ -88,6 +90,7 @@ class LabOptions:
     append: str = ""
     memory_mib: int = 1536
     cpus: int = 2
+    watch: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +219,7 @@ class Lab:
             scratch = stack.enter_context(self._scratch(directory))
             keys = RunKeys.generate()
             initrd = scratch / "initrd"
-            seed = make_seed(keys, delays=different.delays, orders=prepared.holds)
+            seed = make_seed(keys, delays=different.delays, orders=prepared.holds, witness=self.options.watch)
             initrd.write_bytes(_with_seed(prepared.image.initrd.read_bytes(), seed))
             orders = Orders(scratch / "orders") if prepared.holds else None
             overlay = create_overlay(prepared.image.disk, scratch / "disk.qcow2")
@@ -273,7 +276,8 @@ class Lab:
         different: Perturbation,
     ) -> MachineSpec:
         image, append = prepared.image, self.options.append
-        words = (f"root={image.root}", image.cmdline, TRACE_FROM_START, append, *different.kernel)
+        traced = TRACE_FROM_START if self.options.watch else ""
+        words = (f"root={image.root}", image.cmdline, traced, append, *different.kernel)
         return MachineSpec(
             name=directory.path.name,
             memory_mib=self.options.memory_mib,

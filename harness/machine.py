@@ -23,7 +23,7 @@ from harness.guest.shell import Shell
 from harness.guest.snapd import Snapd
 from harness.guest.testinfra import CHECKS, host_of
 from harness.guest.witness import Witness
-from harness.host.deadline import Deadline, Patience
+from harness.host.deadline import Deadline, NotYet, Patience, wait_until
 from harness.host.facts import read_resident_memory
 from harness.model.event import MemoryRead
 from harness.model.observation import Look
@@ -43,6 +43,7 @@ from harness.qemu.instance import Instance
 
 LOOK_SECONDS = 30.0  # nominal: a look itself takes 1 to 3 s under TCG
 TWINS_SECONDS = 120.0  # nominal: one takes 2 to 5 s under TCG, and the witness gives each 30 s
+LOG_IN_SECONDS = 20.0  # nominal: of one attempt, since a guest without network lets it hang
 PAYLOAD_SERIAL = "payload"
 _PAYLOAD = "/run/revert-safety/payload"
 _MOUNT_PAYLOAD = (
@@ -80,6 +81,7 @@ class Machine:
         self._orders = orders
         self._shell: Shell | None = None
         self._boot_id: BootId | None = None
+        self._ended: CannotMeasure | None = None
 
     @property
     def boot(self) -> int:
@@ -106,6 +108,30 @@ class Machine:
         self._boots.ready(new)
         self._shell = Shell.connect("127.0.0.1", self._instance.forwarded_port(), self._keys, deadline)
         return f"boot {self.boot}, id {new[:8]}"
+
+    def await_shell(self, deadline: Deadline) -> None:
+        """Wait for ssh by trying, in a first boot whose witness says nothing or is not there.
+
+        Raises GuestFailed, InstanceDied or TimedOut.
+        """
+        port = self._instance.forwarded_port()
+
+        def log_in() -> Shell | NotYet:
+            if self._ended is not None:
+                raise self._ended
+            try:
+                some = deadline.at_most(self.patience.seconds(LOG_IN_SECONDS))
+                return Shell.connect("127.0.0.1", port, self._keys, some)
+            except (GuestFailed, TimedOut) as error:
+                return NotYet(error.message)
+
+        self._shell = wait_until(log_in, deadline, what="the guest to accept ssh connections", every=1.0)
+
+    def power_off(self, deadline: Deadline) -> None:
+        """Have the guest switch itself off, after which its disk is in order; nothing runs any more."""
+        self.shell.run("systemctl --no-block poweroff", deadline)
+        self._instance.wait_for("SHUTDOWN", deadline)
+        self._instance.quit(deadline)
 
     def reboot(self, how: RebootHow, deadline: Deadline, *, held: bool = False) -> str:
         """End this boot and wait for the next (`held`: for its witness); raises as `await_boot` does."""
@@ -228,6 +254,7 @@ class Machine:
 
     def stop_waiting(self, trouble: CannotMeasure) -> None:
         """Make every wait for the guest end with `trouble`; called by the watch, from its thread."""
+        self._ended = self._ended or trouble
         self._witness.fail(trouble)
         if (shell := self._shell) is not None:
             shell.give_up(trouble)

@@ -20,12 +20,12 @@ from harness.guest.orders import ORDERS_SERIAL
 
 HOME = "/run/revert-safety"
 TAKE_ORDERS = f"{HOME}/take-orders"
+_UNITS = "/run/systemd/system"
 GUEST_ADDRESS = "10.0.2.15/24"  # what a QEMU user network forwards to unless told otherwise
 MANAGEMENT_MAC = "52:54:00:00:00:01"
 SCENARIO_MAC = "52:54:00:00:00:02"
 MANAGEMENT_INTERFACE = "eth0"
 
-_SYSTEM = "/run/systemd/system"
 _NO_DELAYS: Mapping[str, int] = {}
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin"
 
@@ -142,10 +142,7 @@ else:
     main()
 """
 
-_WANTED_BY = {
-    "revert-safety-witness.service": "sysinit.target",
-    "revert-safety-sshd.service": "multi-user.target",
-}
+_WITNESS_SERVICE, _SSHD_SERVICE = "revert-safety-witness.service", "revert-safety-sshd.service"
 # The image's own ssh server would take the port, and lets other keys in.
 _MASKED = ("ssh.service", "ssh.socket", "sshd.service", "sshd.socket")
 
@@ -156,14 +153,15 @@ def make_seed(
     address: str = GUEST_ADDRESS,
     delays: Mapping[str, int] = _NO_DELAYS,
     orders: bool = False,
+    witness: bool = True,
 ) -> bytes:
     """The archive for one run's guests; the same keys and delays give the same bytes.
 
     `address` is the management interface's, with its prefix length. `delays` are units that are to start
     late, with milliseconds. With `orders` the guest reads them from their disk (harness.guest.orders) at
-    every boot.
+    every boot. Without `witness` nothing watches the guest, which takes commands all the same.
     """
-    files = {**_units(), **_late(delays), **_command_channel(keys, address), **_witness()}
+    files = {**_late(delays), **_command_channel(keys, address), **(_witness() if witness else {})}
     if orders:
         files[TAKE_ORDERS] = Entry(_TAKE_ORDERS.encode())
     return archive({f"seed{path}": entry for path, entry in files.items()})
@@ -186,20 +184,18 @@ def probe_sha256() -> str:
 def _late(delays: Mapping[str, int]) -> dict[str, Entry]:
     """Commands of a unit before its own are run each time that it starts; drop-ins in /run last one boot."""
     texts = {unit: f"[Service]\nExecStartPre=/bin/sleep {late / 1000:.3f}\n" for unit, late in delays.items()}
-    return {f"{_SYSTEM}/{unit}.d/revert-safety-late.conf": Entry(t.encode()) for unit, t in texts.items()}
+    return {f"{_UNITS}/{unit}.d/revert-safety-late.conf": Entry(t.encode()) for unit, t in texts.items()}
 
 
-def _units() -> dict[str, Entry]:
-    units = _SYSTEM
-    texts = {"revert-safety-witness.service": _WITNESS_UNIT, "revert-safety-sshd.service": _SSHD_UNIT}
-    entries = {f"{units}/{name}": Entry(text.encode()) for name, text in texts.items()}
-    for name, target in _WANTED_BY.items():
-        entries[f"{units}/{target}.wants/{name}"] = Entry(target=f"../{name}")
-    return entries | {f"{units}/{name}": Entry(target="/dev/null") for name in _MASKED}
+def _unit(name: str, text: str, wanted_by: str) -> dict[str, Entry]:
+    link = Entry(target=f"../{name}")
+    return {f"{_UNITS}/{name}": Entry(text.encode()), f"{_UNITS}/{wanted_by}.wants/{name}": link}
 
 
 def _command_channel(keys: RunKeys, address: str) -> dict[str, Entry]:
     return {
+        **_unit(_SSHD_SERVICE, _SSHD_UNIT, "multi-user.target"),
+        **{f"{_UNITS}/{name}": Entry(target="/dev/null") for name in _MASKED},
         f"{HOME}/sshd_config": Entry(_SSHD_CONFIG.encode()),
         f"{HOME}/host_key": Entry(keys.host.private, 0o600),
         f"{HOME}/authorized_keys": Entry(f"{keys.client.public}\n".encode(), 0o600),
@@ -210,4 +206,4 @@ def _command_channel(keys: RunKeys, address: str) -> dict[str, Entry]:
 def _witness() -> dict[str, Entry]:
     files = {f"{HOME}/witness/probe/{name}": Entry(content) for name, content in probe_files().items()}
     start = {f"{HOME}/witness/__main__.py": Entry(_START.encode()), f"{HOME}/early": Entry(_EARLY.encode())}
-    return {**start, **files}
+    return {**_unit(_WITNESS_SERVICE, _WITNESS_UNIT, "sysinit.target"), **start, **files}

@@ -134,6 +134,14 @@ def test_the_same_keys_give_the_same_bytes() -> None:
     assert make_seed(KEYS) != make_seed(RunKeys.generate())
 
 
+def test_a_seed_without_the_witness_has_nothing_of_it() -> None:
+    words = (b"probe", b"revert-safety-witness.service", b"revert-safety/early")
+    assert [word in make_seed(KEYS) for word in words] == [True] * 3
+    alone = make_seed(KEYS, witness=False)
+    assert [word in alone for word in words] == [False] * 3
+    assert b"revert-safety-sshd.service" in alone
+
+
 NAMES = st.text("abcXYZ019-_.é", min_size=1, max_size=8).filter(lambda name: name not in (".", ".."))
 
 
