@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from tests.faults.fault import LESS, MOUNTS, POLICY, RECORD, STARTS, Fault
+from tests.faults.fault import LESS, POLICY, RECORD, STARTS, Fault
 
 EVIDENCE_FAULTS = (
     Fault(
@@ -96,13 +96,6 @@ EVIDENCE_FAULTS = (
         "any(one.change.at >= changed - _GRAIN for",
         "any(bool(one.change.path) for",
         POLICY,
-    ),
-    Fault(
-        "policy/authorship.py",
-        "a build that makes a mount profile also makes none",
-        "if look.problems or (life.build, name) in made:",
-        "if look.problems:",
-        MOUNTS,
     ),
     Fault(
         "policy/happened.py",

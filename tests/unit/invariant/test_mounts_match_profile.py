@@ -88,16 +88,21 @@ def test_a_build_that_set_a_snap_up_without_a_profile_makes_none() -> None:
     assert (found.outcome, found.known_by) == (HELD, ("written",))
 
 
-@pytest.mark.parametrize("what", ["problems", "made"])
-def test_that_a_build_makes_no_profile_must_be_known(what: str) -> None:
-    if what == "problems":
-        guest = Guest(streams=True, tags=(BLUEZ,)).power_on().install(OLD).start_services()
-        guest.look(problems=("cannot read it",))
-    else:
-        guest = one_service()
-        del guest.files[PolicyKind.MOUNT, SNAP]
-        guest.install(replace(OLD_MOUNTS, mounts="")).start_service(BLUEZ).look()
-    assert (UNPROVEN, "unseen") in kinds(guest, guest.boot)
+def test_a_look_that_is_not_whole_does_not_tell_that_there_is_no_profile() -> None:
+    guest = Guest(streams=True, tags=(BLUEZ,)).power_on().install(OLD).start_services()
+    assert kinds(guest.look(problems=("cannot read it",)), 1) == [(UNPROVEN, "unseen")]
+
+
+def test_a_build_that_makes_a_profile_does_not_make_none_as_well() -> None:
+    """Somebody took it away before this snapd went over all policy, and it did not come back."""
+    guest = one_service()
+    del guest.files[PolicyKind.MOUNT, SNAP]
+    guest.key = None
+    guest.install(replace(OLD_MOUNTS, mounts="")).look(boot_end=False)
+    guest.reboot().start_snapd().start_services().look()
+    (found,) = judged(guest, 3)
+    assert (found.outcome, found.kind) == (UNPROVEN, "unseen")
+    assert "no snap.bluez.fstab is of no known author" in found.summary
 
 
 # -- not as desired
