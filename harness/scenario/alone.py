@@ -88,6 +88,8 @@ def alone(plan: Plan, core: SnapRef) -> Plan:
         steps=tuple(_steps(plan, start, core)),
         invariants=(),
         controls=(),
+        repeat=None,
+        perturbation=None,
     )
 
 

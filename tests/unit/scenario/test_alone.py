@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from harness.model.plan import (
     AwaitCommand,
@@ -15,6 +16,7 @@ from harness.model.plan import (
     RebootGuest,
     RunCommand,
 )
+from harness.model.repeat import Perturbation, Repeat
 from harness.scenario.alone import IS_MADE, MAKE_ANEW, alone, cores_of, start_of
 
 Plans = Callable[[str], tuple[Plan, ...]]
@@ -79,6 +81,14 @@ def test_it_is_told_apart_from_the_scenario_and_judged_by_nothing(plans: Plans) 
     control = alone(plan, cores_of(plan)[1])
     assert control.title == "fingerprint/2.68.3"
     assert (control.invariants, control.controls) == ((), ())
+
+
+def test_it_is_carried_out_once_where_the_scenario_is_repeated(plans: Plans) -> None:
+    (plan,) = plans(TEXT)
+    repeated = replace(plan, repeat=Repeat(3), perturbation=Perturbation(seed=1, number=2))
+    control = alone(repeated, cores_of(plan)[1])
+    assert (control.repeat, control.perturbation) == (None, None)
+    assert control.title == "fingerprint/2.68.3"
 
 
 def test_what_was_made_before_is_gone_before_snapd_makes_it_anew() -> None:
