@@ -10,7 +10,7 @@ from itertools import chain
 from harness.invariant.ends import witness
 from harness.model.clock import SECOND, GuestTime, seconds
 from harness.model.occurrence import Lost, Source, UnitChanged, Watching
-from harness.model.timeline import BootRecord, SeenLook
+from harness.model.timeline import BootRecord, SeenLook, Timeline
 from harness.model.verdict import Evidence, Finding, Outcome
 from harness.policy.authorship import WITNESS
 from harness.policy.confinement import is_waiting
@@ -32,6 +32,8 @@ _OUTCOMES: Mapping[StartClass, Outcome] = {
     StartClass.DEAD: Outcome.UNPROVEN,
     StartClass.WAITING: Outcome.UNPROVEN,
 }
+_EXPLAINED = (StartClass.MISSING, StartClass.BROKEN)
+"""What a launcher that never executed its service came to, where it is known that it did not."""
 _NEEDED = (Source.EXECS, Source.STARTS)
 _MOST_TIMES = 3
 
@@ -62,12 +64,37 @@ def judged_starts(invariant: str, boot: BootRecord, tags: Iterable[str], known: 
     return JudgedStarts(tuple(doubts), starts)
 
 
+def judge_executed(
+    invariant: str,
+    timeline: Timeline,
+    tags: Iterable[str],
+    known: Knowledge,
+    say: Callable[[BootRecord, str, Sequence[Judged]], Iterable[Finding]],
+) -> tuple[Finding, ...]:
+    """What `say` finds of each service's starts in each boot, and what is not known of them.
+
+    A launcher that is known not to have executed its service is no start here. Nothing at all is UNPROVEN.
+    """
+    findings: list[Finding] = []
+    for boot in timeline.boots:
+        if not boot.occurrences:
+            findings.append(_nobody_watched(invariant, boot))
+            continue
+        judged = judged_starts(invariant, boot, tags, known)
+        findings += judged.doubts
+        for tag, of_tag in judged.starts.items():
+            told = [one for one in of_tag if one.kind not in _EXPLAINED or one.attempt.start]
+            findings += say(boot, tag, told)
+    says = "no start of a service was seen"
+    return tuple(findings) or (Finding(invariant, Outcome.UNPROVEN, "nothing-to-judge", invariant, 0, says),)
+
+
 def judge_starts(
     invariant: str, boot: BootRecord, tags: Iterable[str], known: Knowledge, *, strict: bool
 ) -> Iterator[Finding]:
     """The findings about one boot; of a boot in which nobody watched, no start is proven."""
     if not boot.occurrences:
-        yield _gap(invariant, boot.number, "nobody watched services start")
+        yield _nobody_watched(invariant, boot)
         return
     judged = judged_starts(invariant, boot, tags, known)
     yield from judged.doubts
@@ -127,6 +154,10 @@ def _lost(invariant: str, boot: int, lost: Placed[Lost]) -> Finding:
         f"{one.source} between {seconds(one.since)} and {seconds(one.at)} may not have been seen: {one.why}"
     )
     return _gap(invariant, boot, says, (Evidence(WITNESS, lost.line, says),))
+
+
+def _nobody_watched(invariant: str, boot: BootRecord) -> Finding:
+    return _gap(invariant, boot.number, "nobody watched services start")
 
 
 def _gap(invariant: str, boot: int, says: str, evidence: tuple[Evidence, ...] = ()) -> Finding:

@@ -7,47 +7,29 @@ names the build that runs. A start that had neither was under good policy by luc
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from harness.invariant.every_start import Group, grouped, judged_starts
+from harness.invariant.every_start import Group, grouped, judge_executed
 from harness.model.clock import seconds
 from harness.model.timeline import BootRecord, Timeline
 from harness.model.verdict import Evidence, Finding, Outcome
 from harness.policy.authorship import WITNESS
 from harness.policy.knowledge import Knowledge
-from harness.policy.start_class import Judged, StartClass
+from harness.policy.start_class import Judged
 from harness.policy.system_key import Guard
 
 NAME = "services-after-policy"
-
-_EXPLAINED = (StartClass.MISSING, StartClass.BROKEN)
-"""What a launcher that never executed its service came to, where it is known that it did not."""
 
 
 def judge(timeline: Timeline, parameters: Mapping[str, tuple[str, ...]]) -> tuple[Finding, ...]:
     """Judge every start of the services in `services` (all of the plan's when empty)."""
     tags = parameters.get("services") or timeline.plan.services
     known = Knowledge.of(timeline)
-    findings: list[Finding] = []
-    for boot in timeline.boots:
-        if boot.occurrences:
-            judged = judged_starts(NAME, boot, tags, known)
-            findings += judged.doubts
-            for tag, of_tag in judged.starts.items():
-                told = [one for one in of_tag if one.kind not in _EXPLAINED or one.attempt.start]
-                findings += (_finding(boot, tag, group, known) for group in grouped(told, _key))
-        else:
-            findings.append(_nobody_watched(boot))
-    return tuple(findings) or (_nothing(),)
 
+    def say(boot: BootRecord, tag: str, starts: Sequence[Judged]) -> Iterator[Finding]:
+        return (_finding(boot, tag, group, known) for group in grouped(starts, _key))
 
-def _nothing() -> Finding:
-    return Finding(NAME, Outcome.UNPROVEN, "nothing-to-judge", NAME, 0, "no start of a service was seen")
-
-
-def _nobody_watched(boot: BootRecord) -> Finding:
-    summary = f"boot {boot.number}: nobody watched services start"
-    return Finding(NAME, Outcome.UNPROVEN, "gap", f"boot {boot.number}", boot.number, summary)
+    return judge_executed(NAME, timeline, tags, known, say)
 
 
 def _key(one: Judged) -> tuple[object, ...]:

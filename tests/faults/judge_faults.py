@@ -259,7 +259,7 @@ JUDGE_FAULTS = (
         STARTS,
     ),
     Fault(
-        "invariant/services_after_policy.py",
+        "invariant/every_start.py",
         "a start that was not read is left out",
         "told = [one for one in of_tag if one.kind not in _EXPLAINED or one.attempt.start]",
         "told = [one for one in of_tag if one.attempt.start]",
