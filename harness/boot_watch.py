@@ -17,7 +17,7 @@ from harness.model.console import Severity
 from harness.model.event import BootBegan, BootEnded, BootReady, MachineSaid
 from harness.qemu.console import ConsoleFollower
 from harness.qemu.events import MachineEvent
-from harness.record import Recorder
+from harness.record_writing import Recorder
 
 _CONSOLE_EVERY = 0.25  # seconds between looks at the console file, which has no event of its own
 

@@ -51,7 +51,7 @@ from harness.model.plan import (
     Settle,
     StartChange,
 )
-from harness.record import Recorder, plan_sha256
+from harness.record_writing import Recorder, plan_sha256
 
 _LONGEST_OUTPUT = 4000
 

@@ -54,7 +54,7 @@ from harness.qemu.console import ConsoleFollower
 from harness.qemu.disk import cache_for, create_overlay
 from harness.qemu.instance import start
 from harness.qemu.versions import read_version
-from harness.record import Recorder
+from harness.record_writing import Recorder
 from harness.scenario.alone import cores_of, start_of
 from harness.scenario.catalogue import load_catalogue
 

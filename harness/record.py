@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-only
-"""The record of a run: written line by line while it happens, read back as a timeline.
+"""The record of a run, read back as a timeline.
 
 Nothing that is in a record is ever changed. What cannot be read back is told as a gap, never left out in
 silence: a record with a hole in it must not look like one in which nothing happened.
@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO, Self
 
-from harness.errors import HostLacks, RecordUnusable
+from harness.errors import RecordUnusable
 from harness.model import codec
 from harness.model.clock import GuestTime, HostTime
 from harness.model.console import readable
@@ -45,82 +42,8 @@ WITNESS = "witness.jsonl"
 CONSOLE = "console.log"
 
 
-def plan_sha256(plan: Plan) -> str:
-    """The digest that ties a record to its plan: sha256 of plan.json's line, in hex."""
-    return _sha256(codec.dumps(plan).encode("ascii"))
-
-
 def _sha256(line: bytes) -> str:
     return hashlib.sha256(line).hexdigest()
-
-
-class Recorder:
-    """Appends to a new record; any thread may call it. `clock` gives the host time of each event.
-
-    Every line is handed to the kernel before the call returns, so a killed harness leaves all but the
-    line it was writing. Raises RecordUnusable when the directory holds a record already, and HostLacks
-    when it cannot be written.
-    """
-
-    def __init__(self, directory: Path, clock: Callable[[], HostTime]) -> None:
-        self._directory = directory
-        self.clock = clock
-        self._lock = threading.Lock()
-        self._line = 0
-        self._events = _create(directory / EVENTS)
-        self._witness = _create(directory / WITNESS)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def write_plan(self, plan: Plan) -> None:
-        """Write plan.json; once, before the first event."""
-        with _create(self._directory / PLAN) as stream:
-            _append(stream, codec.dumps(plan), PLAN)
-
-    def write(self, event: Event) -> Recorded:
-        """Append one event, stamped with the host's time, and return it with its place."""
-        with self._lock:
-            at = self.clock()
-            text = json.dumps({"at": at, "event": codec.encode(event)}, separators=(",", ":"), sort_keys=True)
-            _append(self._events, text, EVENTS)
-            self._line += 1
-            return Recorded(self._line, at, event)
-
-    def hear(self, heard: Heard) -> None:
-        """Append a line from the witness, as the guest sent it."""
-        with self._lock:
-            _append(self._witness, codec.dumps(heard), WITNESS)
-
-    def close(self) -> None:
-        """Close the files; closing twice is allowed."""
-        with self._lock:
-            self._events.close()
-            self._witness.close()
-
-
-def _create(path: Path) -> BinaryIO:
-    try:
-        return path.open("xb")
-    except FileExistsError as error:
-        raise RecordUnusable(
-            f"cannot write a new record: {path.name} is already there", hint="use a new run directory"
-        ) from error
-    except OSError as error:
-        raise HostLacks(f"cannot write the record: {path.name}: {error.strerror}") from error
-
-
-def _append(stream: BinaryIO, line: str, name: str) -> None:
-    try:
-        stream.write(line.encode("ascii") + b"\n")
-        stream.flush()
-    except OSError as error:
-        raise HostLacks(f"cannot write the record: {name}: {error.strerror}") from error
 
 
 def read_timeline(directory: Path) -> Timeline:

@@ -16,7 +16,7 @@ from harness.model.clock import HostTime
 from harness.model.event import RECORD_FORMAT, RunClosed, RunFailed, RunOpened
 from harness.model.plan import Plan
 from harness.model.verdict import VERDICT_FORMAT, ControlJudgement, Evidence, Finding, Outcome, Verdict
-from harness.record import Recorder, plan_sha256
+from harness.record_writing import Recorder, plan_sha256
 from harness.results import Runner, RunResult
 
 INVARIANT = "snapd-is-who-it-should-be"

@@ -36,7 +36,7 @@ from harness.model.scenario import Control, RebootHow, Timeouts
 from harness.model.spans import Span
 from harness.model.timeline import BootRecord, ConsoleLine, SeenLook, SeenOccurrence, Timeline
 from harness.model.wire import Heard, Looked, Occurred
-from harness.record import Recorder, plan_sha256
+from harness.record_writing import Recorder, plan_sha256
 from tests.unit.paper_core import NEW, NEWER, OLD, Core, digest
 from tests.unit.paper_guest import BLUEZ, NETWORK, TAGS, PaperGuest, unit
 

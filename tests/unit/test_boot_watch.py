@@ -14,7 +14,7 @@ from harness.host.deadline import Deadline
 from harness.model.clock import HostTime
 from harness.qemu.console import ConsoleFollower
 from harness.qemu.events import MachineEvent
-from harness.record import Recorder
+from harness.record_writing import Recorder
 
 
 @pytest.fixture

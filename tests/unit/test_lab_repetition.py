@@ -18,7 +18,7 @@ from harness.model.clock import HostTime
 from harness.model.repeat import Perturbation
 from harness.qemu.accel import Accelerator
 from harness.qemu.command import DirectKernel, MachineSpec
-from harness.record import Recorder
+from harness.record_writing import Recorder
 
 
 class NotStartedError(Exception):

@@ -13,7 +13,8 @@ from harness.model import codec
 from harness.model.clock import HostTime
 from harness.model.observation import Look
 from harness.model.wire import Heard, Looked, Said
-from harness.record import Recorder, read_timeline
+from harness.record import read_timeline
+from harness.record_writing import Recorder
 from tests.unit.builders import begun
 
 texts = st.text(max_size=12)

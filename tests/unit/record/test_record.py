@@ -17,7 +17,8 @@ from harness.model.clock import GuestTime, HostTime
 from harness.model.event import FingerprintUsed, MachineSaid
 from harness.model.occurrence import Executed, FilterInstalled, Occurrence
 from harness.model.wire import Heard, Occurred
-from harness.record import CONSOLE, EVENTS, PLAN, WITNESS, Recorder, read_timeline
+from harness.record import CONSOLE, EVENTS, PLAN, WITNESS, read_timeline
+from harness.record_writing import Recorder
 from tests.unit.builders import NEW, OLD, fresh_revert, key_put_back
 from tests.unit.fingerprints import fingerprint, with_fingerprints
 
