@@ -47,7 +47,8 @@ from harness.errors import CannotMeasure, HarnessError
 from harness.guest.seed import HOME
 from harness.host.deadline import NotYet, monotonic, wait_until
 from harness.host.signals import terminate_on_signals
-from harness.lab import Lab, LabOptions, Prepared
+from harness.lab import Lab, Prepared
+from harness.lab_spec import LabOptions
 from harness.machine import Machine
 from harness.model.plan import Boot as FirstBoot
 from harness.model.plan import ConnectPlug, InstallSnap, Look, Plan

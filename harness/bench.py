@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from harness.host.progress import Tell
-from harness.lab import Lab, LabOptions
+from harness.lab import Lab
+from harness.lab_spec import LabOptions
 from harness.machine import Machine
 from harness.model.plan import Plan
 from harness.planning import plans_of

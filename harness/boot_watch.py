@@ -23,16 +23,19 @@ _CONSOLE_EVERY = 0.25  # seconds between looks at the console file, which has no
 
 
 class BootWatch:
-    """Numbers the boots of one machine and keeps the first trouble that ends all waiting."""
+    """Numbers the boots of one machine and keeps the first trouble that ends all waiting.
 
-    def __init__(self, record: Recorder, console: ConsoleFollower) -> None:
+    `before` is how many boots the run had on machines before this one.
+    """
+
+    def __init__(self, record: Recorder, console: ConsoleFollower, before: int = 0) -> None:
         self._record = record
         self._console = console
         self._on_trouble: Callable[[CannotMeasure], None] = lambda _: None
         self._changed = threading.Condition()
         self._reading = threading.Lock()
-        self._reset_expected = False
-        self.number = 0
+        self._end_expected = False
+        self.number = before
         self.trouble: CannotMeasure | None = None
 
     def begin(self, cause: str) -> None:
@@ -55,25 +58,30 @@ class BootWatch:
             case "GUEST_PANICKED":
                 self.fail(GuestFailed("the guest's kernel panicked (it said so through pvpanic)"))
             case "SHUTDOWN" if event.data.get("reason") != "host-qmp-quit":
-                self.fail(GuestFailed("the guest switched itself off"))
+                self._switched_off()
 
     def _reset(self, *, by_guest: bool) -> None:
         how = "the guest reset itself" if by_guest else "the host reset it"
         self._record.write(BootEnded(self.number, how))
-        if not self._reset_expected:
+        if not self._end_expected:
             # A panic that pvpanic did not tell of ends in a reset (panic=-1), and says so before.
             alone = GuestFailed(f"the guest reset itself in boot {self.number} although no step asked for it")
             self.fail(self._fatal_line() or alone)
         self.begin(how)
 
+    def _switched_off(self) -> None:
+        self._record.write(BootEnded(self.number, "the guest switched itself off"))
+        if not self._end_expected:
+            self.fail(GuestFailed("the guest switched itself off"))
+
     @contextmanager
     def expected(self) -> Iterator[None]:
-        """Within the block a reset is what the plan asked for."""
-        self._reset_expected = True
+        """Within the block the end of the boot is what the plan asked for."""
+        self._end_expected = True
         try:
             yield
         finally:
-            self._reset_expected = False
+            self._end_expected = False
 
     def changed(self, since: int, deadline: Deadline) -> bool:
         """Wait until a boot after number `since` has begun; False when the deadline passed first.

@@ -13,7 +13,9 @@ from pathlib import Path
 from harness.errors import CannotMeasure
 from harness.host.deadline import Deadline, monotonic
 from harness.host.progress import Progress, Tell
-from harness.lab import Lab
+from harness.host.rundir import RunDirectory
+from harness.image.starts import Start
+from harness.lab import Lab, Prepared
 from harness.machine import Machine
 from harness.model.event import (
     RECORD_FORMAT,
@@ -50,6 +52,7 @@ from harness.model.plan import (
     RunCommand,
     Settle,
     StartChange,
+    SwitchOff,
 )
 from harness.record_writing import Recorder, plan_sha256
 
@@ -70,11 +73,10 @@ def run_plan(plan: Plan, lab: Lab, tell: Tell) -> Path:
         progress = Progress(tell, len(plan.steps))
         execution = _Execution(plan, record, progress)
         try:
-            with (
-                lab.machine(prepared, directory, record, plan.perturbation) as machine,
-                progress.heartbeat(machine.last_words),
-            ):
-                execution.carry_out(machine)
+            start = _start(execution, lab, prepared, directory, record) if plan.start else None
+            with lab.machine(prepared, directory, record, plan.perturbation, start=start) as machine:
+                execution.carry_out(plan.steps[len(plan.start) :], machine)
+                record.write(machine.memory())
             complete = True
         except CannotMeasure as error:
             tell(f"cannot measure: {error}")
@@ -87,6 +89,18 @@ def run_plan(plan: Plan, lab: Lab, tell: Tell) -> Path:
     return directory.path
 
 
+def _start(
+    execution: _Execution, lab: Lab, prepared: Prepared, directory: RunDirectory, record: Recorder
+) -> Start:
+    plan = execution.plan
+    start = lab.start(
+        plan, prepared, directory, record, lambda machine: execution.carry_out(plan.start, machine)
+    )
+    if not execution.number:
+        execution.skip_start(f"the start is the one of {start.made}")
+    return start
+
+
 def _opening(plan: Plan, given: Iterable[ArtifactUsed | FingerprintUsed], lab: Lab, record: Recorder) -> None:
     record.write(RunOpened(RECORD_FORMAT, lab.version, plan_sha256(plan), lab.host_facts()))
     for event in given:
@@ -97,17 +111,21 @@ class _Execution:
     """One plan being carried out; `number` is the step that it is at."""
 
     def __init__(self, plan: Plan, record: Recorder, progress: Progress) -> None:
-        self._plan = plan
+        self.plan = plan
         self._record = record
         self._progress = progress
         self._change: str | None = None
+        self._ends: Deadline | None = None
         self.number = ""
 
-    def carry_out(self, machine: Machine) -> None:
-        run_ends = machine.patience.deadline(self._plan.timeouts.run)
-        for step in self._plan.steps:
-            self._step(step, machine, run_ends.earlier_of(machine.patience.deadline(step.timeout)))
-        self._record.write(machine.memory())
+    def carry_out(self, steps: Iterable[PlannedStep], machine: Machine) -> None:
+        self._ends = self._ends or machine.patience.deadline(self.plan.timeouts.run)
+        with self._progress.heartbeat(machine.last_words):
+            for step in steps:
+                self._step(step, machine, self._ends.earlier_of(machine.patience.deadline(step.timeout)))
+
+    def skip_start(self, why: str) -> None:
+        self._progress.skip(len(self.plan.start), why)
 
     def _step(self, step: PlannedStep, machine: Machine, deadline: Deadline) -> None:
         self.number = step.number
@@ -127,6 +145,9 @@ class _Execution:
             case RebootGuest(how, held):
                 self._change = None
                 return machine.reboot(how, deadline, held=held)
+            case SwitchOff():
+                machine.power_off(deadline)
+                return ""
             case HoldUnit():
                 machine.hold(action, deadline)
                 return ""

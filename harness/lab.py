@@ -15,11 +15,12 @@ from functools import cached_property
 from importlib import metadata
 from pathlib import Path
 
+from harness import record_start
 from harness.boot_watch import BootWatch
 from harness.errors import HostLacks, Mistake
 from harness.guest.keys import RunKeys
-from harness.guest.orders import ORDERS_SERIAL, Orders
-from harness.guest.seed import MANAGEMENT_MAC, SCENARIO_MAC, make_seed
+from harness.guest.orders import Orders
+from harness.guest.seed import make_seed, probe_sha256
 from harness.guest.witness import Witness
 from harness.host.deadline import Deadline, Patience, monotonic_ns
 from harness.host.facts import read_host_facts
@@ -31,66 +32,28 @@ from harness.image.fingerprints import find_fingerprint, fingerprint_key, obtain
 from harness.image.payload import build_payload
 from harness.image.snapfile import SnapFile
 from harness.image.snaps import build_snap
+from harness.image.starts import Start, disk_in, obtain_start, start_key
 from harness.image.workshop import Workshop, open_workshop
-from harness.machine import PAYLOAD_SERIAL, Machine
+from harness.lab_spec import Files, LabOptions, machine_spec, with_seed
+from harness.machine import Machine
 from harness.model.catalogue import Catalogue
 from harness.model.clock import HostTime
-from harness.model.event import ArtifactUsed, FingerprintUsed, MachineStarted
+from harness.model.event import ArtifactUsed, FingerprintUsed, MachineStarted, StartRepeated
 from harness.model.fingerprint import Fingerprint
-from harness.model.plan import Plan, SnapRef
+from harness.model.plan import InstallSnap, Plan, SnapRef
 from harness.model.repeat import Perturbation
 from harness.model.wire import WITNESS_PORT
 from harness.qemu.accel import Accelerator, choose
-from harness.qemu.command import (
-    PROGRAM,
-    Channel,
-    DirectKernel,
-    Disk,
-    DiskFormat,
-    MachineSpec,
-    Nic,
-)
 from harness.qemu.console import ConsoleFollower
-from harness.qemu.disk import cache_for, create_overlay
-from harness.qemu.instance import start
+from harness.qemu.disk import create_overlay
+from harness.qemu.instance import start as begin
 from harness.qemu.versions import read_version
 from harness.record_writing import Recorder
 from harness.scenario.alone import cores_of, start_of
 from harness.scenario.catalogue import load_catalogue
 
-WITNESS_RAW = "witness.raw"
 _START_SECONDS = 60.0
-# What the witness reads later, kept from the kernel's own start: every program executed and every process
-# forked, some 100 bytes each, in a buffer for each CPU (Documentation/admin-guide/kernel-parameters.txt).
-TRACE_FROM_START = (
-    "trace_event=sched:sched_process_exec,sched:sched_process_fork trace_buf_size=1M trace_clock=boot"
-)
 _NO_KVM = Path("/dev/null/kvm")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LabOptions:
-    """Where a lab finds and leaves things.
-
-    `accelerator` is `auto`, `kvm` or `tcg`; `append` goes onto the guest kernel's command line;
-    `keep` leaves the disk and the run's keys in the run directory. Without `watch` there is no witness in
-    the guest and no trace from the kernel's start: what watching costs is measured against that
-    (benchmarks/observer.py), and a run without it has no evidence.
-    """
-
-    catalogue: Path
-    runs: Path
-    cache: Path | None = None
-    mirror: str = ""
-    snapshot: str = ""
-    snapshot_base: str = ""
-    accelerator: str = "auto"
-    qemu: str = PROGRAM
-    keep: bool = False
-    append: str = ""
-    memory_mib: int = 1536
-    cpus: int = 2
-    watch: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +166,48 @@ class Lab:
             record.write_plan(plan)
             yield directory, record
 
+    def start(
+        self,
+        plan: Plan,
+        prepared: Prepared,
+        directory: RunDirectory,
+        record: Recorder,
+        carry_out: Callable[[Machine], None],
+    ) -> Start:
+        """The plan's start: carried out by `carry_out` and kept, or repeated into the record.
+
+        `carry_out` leaves the machine switched off; raises what it raises, and HostLacks.
+        """
+        since = record.lines
+        taken: list[Path] = []
+
+        def take(place: Path) -> None:
+            taken.append(place)
+            with self.machine(prepared, directory, record, leaves=disk_in(place)) as machine:
+                carry_out(machine)
+            record_start.keep(directory.path, since, place)
+
+        key = self._start_key(plan, prepared)
+        start = obtain_start(key, prepared.image.disk, take, self._workshop.store)
+        if not taken:
+            record.write(StartRepeated(start.key, start.made))
+            record_start.repeat(start.place, directory.path, record)
+        return start
+
+    def _start_key(self, plan: Plan, prepared: Prepared) -> str:
+        accelerator = self._accelerator(prepared.image)
+        used = {step.action.ref.file_name for step in plan.start if isinstance(step.action, InstallSnap)}
+        machine = {
+            "witness": probe_sha256(),
+            "accelerator": accelerator.option,
+            "cpu": accelerator.cpu_model,
+            "cpus": self.options.cpus,
+            "memory": self.options.memory_mib,
+            "append": self.options.append,
+        }
+        snaps = {name: snap.sha256 for name, snap in prepared.snaps.items() if name in used}
+        return start_key(plan.start, prepared.image.key, snaps, machine)
+
     @contextmanager
     def machine(
         self,
@@ -210,24 +215,32 @@ class Lab:
         directory: RunDirectory,
         record: Recorder,
         perturbation: Perturbation | None = None,
+        *,
+        start: Start | None = None,
+        leaves: Path | None = None,
     ) -> Iterator[Machine]:
-        """A started machine for the block; nothing of it is left afterwards but its run directory."""
+        """A started machine for the block; nothing of it is left afterwards but its run directory.
+
+        It goes on from `start`, and leaves its disk at `leaves`, when they are given.
+        """
         different = perturbation or Perturbation(0, 0)
         accelerator = self._accelerator(prepared.image)
         patience = Patience(accelerator.host_factor)
         with ExitStack() as stack:
-            scratch = stack.enter_context(self._scratch(directory))
+            scratch = stack.enter_context(self._scratch(directory, is_kept=not leaves))
             keys = RunKeys.generate()
             initrd = scratch / "initrd"
             seed = make_seed(keys, delays=different.delays, orders=prepared.holds, witness=self.options.watch)
-            initrd.write_bytes(_with_seed(prepared.image.initrd.read_bytes(), seed))
+            initrd.write_bytes(with_seed(prepared.image.initrd.read_bytes(), seed))
             orders = Orders(scratch / "orders") if prepared.holds else None
-            overlay = create_overlay(prepared.image.disk, scratch / "disk.qcow2")
-            spec = self._spec(prepared, accelerator, initrd, overlay, orders, directory, different)
-            watch = BootWatch(record, ConsoleFollower(directory.console))
+            base = start.disk if start else prepared.image.disk
+            overlay = create_overlay(base, leaves or scratch / "disk.qcow2")
+            files = Files(directory, initrd, overlay, prepared.payload, orders.disk if orders else None)
+            spec = machine_spec(self.options, prepared.image, accelerator, files, different, start)
+            watch = BootWatch(record, ConsoleFollower(directory.console), before=1 if start else 0)
             watch.begin("the machine was started")
             instance = stack.enter_context(
-                start(spec, directory.qemu_log, Deadline.after(_START_SECONDS), on_event=watch.on_event)
+                begin(spec, directory.qemu_log, Deadline.after(_START_SECONDS), on_event=watch.on_event)
             )
             record.write(_started(self.options.qemu, accelerator))
             channel = instance.channel(WITNESS_PORT)
@@ -239,9 +252,9 @@ class Lab:
             yield machine
 
     @contextmanager
-    def _scratch(self, directory: RunDirectory) -> Iterator[Path]:
+    def _scratch(self, directory: RunDirectory, *, is_kept: bool) -> Iterator[Path]:
         """Room for the disk and the keys, where the user wants runs to be; kept only when asked to."""
-        if self.options.keep:
+        if self.options.keep and is_kept:
             kept = directory.path / "machine"
             kept.mkdir()
             yield kept
@@ -265,44 +278,6 @@ class Lab:
             case other:
                 raise Mistake(f"unknown accelerator {other!r}", hint="one of auto, kvm, tcg")
 
-    def _spec(
-        self,
-        prepared: Prepared,
-        accelerator: Accelerator,
-        initrd: Path,
-        overlay: Path,
-        orders: Orders | None,
-        directory: RunDirectory,
-        different: Perturbation,
-    ) -> MachineSpec:
-        image, append = prepared.image, self.options.append
-        traced = TRACE_FROM_START if self.options.watch else ""
-        words = (f"root={image.root}", image.cmdline, traced, append, *different.kernel)
-        return MachineSpec(
-            name=directory.path.name,
-            memory_mib=self.options.memory_mib,
-            cpus=different.cpus or self.options.cpus,
-            accelerator=accelerator.option,
-            cpu_model=accelerator.cpu_model,
-            boot=DirectKernel(prepared.image.kernel, initrd, " ".join(filter(None, words))),
-            console=directory.console,
-            disks=(
-                Disk(path=overlay, serial="root", cache=cache_for(power_cuts=False)),
-                Disk(path=prepared.payload, serial=PAYLOAD_SERIAL, format=DiskFormat.RAW, read_only=True),
-                *([_orders_disk(orders)] if orders else []),
-            ),
-            nics=(
-                Nic(mac=MANAGEMENT_MAC, subnet="10.0.2.0/24", forward_ssh=True),
-                Nic(mac=SCENARIO_MAC, subnet="10.0.3.0/24"),
-            ),
-            channels=(Channel(WITNESS_PORT, directory.path / WITNESS_RAW),),
-            program=self.options.qemu,
-        )
-
-
-def _orders_disk(orders: Orders) -> Disk:
-    return Disk(path=orders.disk, serial=ORDERS_SERIAL, format=DiskFormat.RAW, read_only=True)
-
 
 def _clock_from_now() -> Callable[[], HostTime]:
     began = monotonic_ns()
@@ -317,11 +292,3 @@ def _started(program: str, accelerator: Accelerator) -> MachineStarted:
         accelerator.host_factor,
         accelerator.why,
     )
-
-
-def _with_seed(initrd: bytes, seed: bytes) -> bytes:
-    """The kernel unpacks archives one after the other, each beginning at a multiple of four bytes.
-
-    Source: Documentation/driver-api/early-userspace/buffer-format.rst.
-    """
-    return initrd + bytes(-len(initrd) % 4) + seed

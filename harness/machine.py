@@ -129,8 +129,10 @@ class Machine:
 
     def power_off(self, deadline: Deadline) -> None:
         """Have the guest switch itself off, after which its disk is in order; nothing runs any more."""
-        self.shell.run("systemctl --no-block poweroff", deadline)
-        self._instance.wait_for("SHUTDOWN", deadline)
+        with self._boots.expected():
+            self.shell.run("systemctl --no-block poweroff", deadline)
+            self._instance.wait_for("SHUTDOWN", deadline)
+        self.close()
         self._instance.quit(deadline)
 
     def reboot(self, how: RebootHow, deadline: Deadline, *, held: bool = False) -> str:

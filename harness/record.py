@@ -118,14 +118,15 @@ def _lines(data: bytes) -> Iterator[tuple[int, bytes]]:
 def _read_events(path: Path, gaps: list[str]) -> Iterator[Recorded]:
     for number, line in _lines(_needed(path)):
         try:
-            recorded = _event(number, line)
+            recorded = read_event(number, line)
         except codec.Undecodable as error:
             gaps.append(f"{EVENTS}:{number} cannot be read: {error}")
             continue
         yield recorded
 
 
-def _event(number: int, line: bytes) -> Recorded:
+def read_event(number: int, line: bytes) -> Recorded:
+    """A line of events.jsonl; raises codec.Undecodable, and RecordUnusable when it is of another format."""
     try:
         data = json.loads(line)
     except (ValueError, RecursionError) as error:

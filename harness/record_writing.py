@@ -55,6 +55,11 @@ class Recorder:
         with _create(self._directory / PLAN) as stream:
             _append(stream, codec.dumps(plan), PLAN)
 
+    @property
+    def lines(self) -> int:
+        """How many events have been written."""
+        return self._line
+
     def clock(self) -> HostTime:
         """The run's time now, which goes on from what `repeat` has written."""
         return HostTime(self._clock() + self._ahead)

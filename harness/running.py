@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from harness.engine import run_plan
 from harness.host.progress import Tell
 from harness.judge import judge_directory
-from harness.lab import Lab, LabOptions
+from harness.lab import Lab
+from harness.lab_spec import LabOptions
 from harness.model.plan import Plan
 from harness.results import Runner, RunResult
 from harness.running_page import write_page

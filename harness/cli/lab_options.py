@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 from harness.cli import sources
-from harness.lab import LabOptions
+from harness.lab_spec import LabOptions
 from harness.planning import find_catalogue
 
 ACCELERATOR = "what machines run with (auto: KVM where a micro-boot shows that it works)"

@@ -32,6 +32,11 @@ class Progress:
         self._since = monotonic()
         self._say(f"{self._done}/{self._steps} {title}")
 
+    def skip(self, steps: int, why: str) -> None:
+        """The next steps need not be done."""
+        self._done += steps
+        self._say(f"{self._done}/{self._steps} {why}")
+
     def end(self, seconds: float, detail: str) -> None:
         """The step has ended; only what is worth a line is said."""
         if detail or seconds >= 10:

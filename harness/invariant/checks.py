@@ -16,10 +16,15 @@ Parameters = Mapping[str, tuple[str, ...]]
 def judge_check(
     timeline: Timeline, parameters: Parameters, invariant: str, check: str, subject: str
 ) -> tuple[Finding, ...]:
-    """One finding for each planned boot end, from the check of that name and with these parameters."""
-    return tuple(
-        _judge_end(timeline, end, parameters, invariant, check, subject) for end in ends_of(timeline)
-    )
+    """One finding for each boot end at which the check is planned, from it and with these parameters."""
+    ends = [end for end in ends_of(timeline) if any(one.name == check for one in end.planned.checks)]
+    found = tuple(_judge_end(timeline, end, parameters, invariant, check, subject) for end in ends)
+    return found or (_unplanned(invariant, check, subject),)
+
+
+def _unplanned(invariant: str, check: str, subject: str) -> Finding:
+    summary = f"no look of the plan reads {check}: what it is about was never installed at a boot's end"
+    return Finding(invariant, Outcome.UNPROVEN, "unread", subject, 0, summary)
 
 
 def _judge_end(

@@ -48,6 +48,17 @@ class FingerprintUsed:
 
 
 @dataclass(frozen=True, slots=True)
+class StartRepeated:
+    """The run's start was there already, under `key`: what follows, until it ends, was recorded then.
+
+    `made` is when (UTC, ISO 8601). The machine goes on from the disk that it left.
+    """
+
+    key: str
+    made: str
+
+
+@dataclass(frozen=True, slots=True)
 class MachineStarted:
     """QEMU runs: its version, accelerator and CPU model, and why that accelerator."""
 
@@ -172,6 +183,7 @@ Event = (
     RunOpened
     | ArtifactUsed
     | FingerprintUsed
+    | StartRepeated
     | MachineStarted
     | BootBegan
     | BootReady

@@ -10,7 +10,7 @@ from harness.model.repeat import Perturbation, Repeat
 from harness.model.scenario import Control, RebootHow, Timeouts
 from harness.model.spans import Span
 
-PLAN_FORMAT = 2
+PLAN_FORMAT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,11 @@ class RebootGuest:
 
     how: RebootHow
     held: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchOff:
+    """End the start: the guest switches itself off, and its disk is kept for whatever starts alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +202,7 @@ Action = (
     | ConnectPlug
     | DisconnectPlug
     | RebootGuest
+    | SwitchOff
     | AwaitReady
     | HoldUnit
     | ReleaseUnit
@@ -256,6 +262,12 @@ class Plan:
     controls: tuple[Control, ...] = ()
     repeat: Repeat | None = None
     perturbation: Perturbation | None = None
+
+    @property
+    def start(self) -> tuple[PlannedStep, ...]:
+        """The steps until the machine is switched off for the first time; none where it never is."""
+        ends = (place for place, step in enumerate(self.steps, 1) if isinstance(step.action, SwitchOff))
+        return self.steps[: next(ends, 0)]
 
     @property
     def holds(self) -> tuple[HoldUnit, ...]:

@@ -3,7 +3,7 @@
 
 What the kernel held for a service is kept only when both boots show the same, each after that snapd had
 made all policy anew; a digest that changes by itself could name nobody. That it was made anew, the files
-show: each changed after the first boot's look, from which on no other snapd ran. The filter that several
+show: each changed after the first of the two looks, after which no other snapd ran. The filter that several
 snapds add for every snap is left out: it is a constant, and tells none of them from another.
 """
 
@@ -16,13 +16,14 @@ from harness.errors import CannotMeasure
 from harness.model.event import ArtifactUsed
 from harness.model.fingerprint import Fingerprint
 from harness.model.observation import Look, PolicyKind, ProcessSeen
+from harness.model.plan import Boot, RebootGuest
 from harness.model.timeline import BootRecord, Timeline
 from harness.policy import apparmor, seccomp
 from harness.policy.authorship import kernel_digests
 from harness.policy.builds import short
 from harness.policy.kind import COMPILED_SECCOMP, GLOBAL_PROGRAM, base_name
 
-_BOOTS = 3  # one to install in, two to compare
+_FEWEST = 3  # in which the core is made to run, and two to compare
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ def fingerprint_of(timeline: Timeline, core: str) -> Fingerprint:
     if not build:
         raise _cannot(core, "the snapd in it has no build id, so that nobody can say whether it ran")
     _require_whole(timeline, core)
-    first, second = (_look(boot, core, build) for boot in timeline.boots[1:])
+    first, second = (_look(boot, core, build) for boot in timeline.boots[-2:])
     refused: list[str] = []
     return Fingerprint(
         core=core,
@@ -71,8 +72,9 @@ def _require_whole(timeline: Timeline, core: str) -> None:
         raise _cannot(core, f"step {timeline.failure.number}: {timeline.failure.message}")
     if timeline.gaps:
         raise _cannot(core, f"the record is not whole: {timeline.gaps[0]}")
-    if len(timeline.boots) != _BOOTS:
-        raise _cannot(core, f"{_BOOTS} boots were planned and there were {len(timeline.boots)}")
+    planned = sum(isinstance(step.action, Boot | RebootGuest) for step in timeline.plan.steps)
+    if not _FEWEST <= planned == len(timeline.boots):
+        raise _cannot(core, f"{planned} boots were planned and there were {len(timeline.boots)}")
 
 
 def _look(boot: BootRecord, core: str, build: str) -> Look:
@@ -105,7 +107,7 @@ def _stable(
     for tag in sorted({service.tag for look in (first, second) for service in look.services}):
         one, other = (_read(part, look, tag) for look in (first, second))
         if one != other:
-            refused.append(f"{tag}: {part.what} is not stable: boot 2 had {one}, boot 3 had {other}")
+            refused.append(f"{tag}: {part.what} is not stable: one boot had {one}, the next {other}")
         elif one.lacks:
             refused.append(f"{tag}: {part.what} could not be read: {one.lacks}")
         elif doubt := _not_made_anew(part, first, second, tag):

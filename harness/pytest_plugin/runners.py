@@ -15,7 +15,7 @@ from harness.planning import find_catalogue
 from harness.results import Runner
 
 if TYPE_CHECKING:
-    from harness.lab import LabOptions
+    from harness.lab_spec import LabOptions
 
 _RUNNER = pytest.StashKey[Runner]()
 
@@ -42,7 +42,7 @@ def pytest_revert_safety_runner(config: pytest.Config, tell: Tell) -> AbstractCo
 
 def lab_options(config: pytest.Config) -> LabOptions:
     """What the command line says of machines."""
-    from harness.lab import LabOptions  # noqa: PLC0415 - as above
+    from harness.lab_spec import LabOptions  # noqa: PLC0415 - as above
 
     option = config.getoption
     return LabOptions(

@@ -88,7 +88,10 @@ class DirectKernel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineSpec:
-    """Everything that makes a machine; memory in MiB, `accelerator` as `-accel` takes it."""
+    """Everything that makes a machine; memory in MiB, `accelerator` as `-accel` takes it.
+
+    `clock` is what its real-time clock shows at first: `utc`, or a date and time of that zone.
+    """
 
     name: str
     memory_mib: int
@@ -101,6 +104,7 @@ class MachineSpec:
     nics: tuple[Nic, ...] = ()
     channels: tuple[Channel, ...] = ()
     program: str = PROGRAM
+    clock: str = "utc"
     extra: tuple[str, ...] = ()
 
 
@@ -139,7 +143,7 @@ def _platform(spec: MachineSpec) -> list[str]:
         "-cpu", spec.cpu_model,
         "-smp", str(spec.cpus),
         "-m", f"{spec.memory_mib}M",
-        "-rtc", "base=utc",
+        "-rtc", f"base={_escaped(spec.clock)}",
         "-action", "panic=pause,shutdown=pause,reboot=reset",
         "-device", "pvpanic",
         "-device", "pvpanic-pci",

@@ -41,7 +41,7 @@ import json
 from collections.abc import Sequence
 
 from harness.model.codec import JSON
-from harness.model.event import MachineStarted, MemoryRead, RunOpened, StepBegan, StepEnded
+from harness.model.event import MachineStarted, MemoryRead, RunOpened, StartRepeated, StepBegan, StepEnded
 from harness.model.timeline import BootRecord, Timeline
 from harness.model.verdict import Verdict
 from harness.policy.knowledge import Knowledge
@@ -154,6 +154,8 @@ def _versions(timeline: Timeline) -> JSON:
         match recorded.event:
             case RunOpened(harness=harness, host=host):
                 versions |= {"harness": harness, "host": dict(host)}
+            case StartRepeated(key=key, made=made):
+                versions |= {"start": {"key": key, "made": made}}
             case MachineStarted() as machine:
                 versions |= _mapping(machine)
             case MemoryRead(qemu_peak=qemu, harness_peak=harness_peak):

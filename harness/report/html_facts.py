@@ -11,6 +11,7 @@ from harness.model.event import (
     MachineStarted,
     MemoryRead,
     RunOpened,
+    StartRepeated,
     StepBegan,
     StepEnded,
 )
@@ -98,8 +99,10 @@ def _versions(timeline: Timeline) -> Iterator[Markup]:
             case RunOpened(harness=harness, host=host):
                 rows.append(("harness", harness))
                 rows += ((f"host: {key}", host[key]) for key in sorted(host))
+            case StartRepeated(key=key, made=made):
+                rows.append(("boot 1", f"the start that was carried out at {made}, kept as {key}"))
             case MachineStarted() as machine:
-                rows += _machine(machine)
+                rows += (row for row in _machine(machine) if row not in rows)
             case MemoryRead() as memory:
                 peaks = f"QEMU {memory.qemu_peak // 1024} MiB, harness {memory.harness_peak // 1024} MiB"
                 rows.append(("highest memory", peaks))

@@ -11,6 +11,7 @@ from harness.model.event import (
     MachineStarted,
     MemoryRead,
     RunOpened,
+    StartRepeated,
     StepBegan,
     StepEnded,
 )
@@ -127,14 +128,19 @@ def _new(finding: Finding) -> Iterable[Evidence]:
 
 
 def _versions(timeline: Timeline, page: Page) -> Iterator[str]:
+    machines: list[MachineStarted] = []
     yield from page.title("Made with")
     for recorded in timeline.events:
         match recorded.event:
             case RunOpened(harness=harness, host=host):
                 facts = "".join(f"; {key} {host[key]}" for key in sorted(host))
                 yield from page.line(f"harness {harness}{facts}", indent=2)
+            case StartRepeated(key=key, made=made):
+                yield from page.line(f"boot 1 is the start of {made}: {short(key)}", indent=2)
             case MachineStarted() as machine:
-                yield from page.line(_machine(machine), indent=2)
+                if machine not in machines:
+                    yield from page.line(_machine(machine), indent=2)
+                machines.append(machine)
             case FingerprintUsed(key=key, fingerprint=fingerprint):
                 yield from page.line(f"fingerprint of {fingerprint.core}: {short(key)}", indent=2)
             case MemoryRead() as memory:

@@ -83,7 +83,7 @@ def alone(plan: Plan, core: SnapRef) -> Plan:
         summary=f"What the snapd of core {core.entry} makes for {plan.title}, with nobody else's policy left",
         report="",
         variant={},
-        snaps=tuple(dict.fromkeys((start.core or core, core, *start.snaps))),
+        snaps=tuple(dict.fromkeys((*([start.core] if start.core else []), core, *start.snaps))),
         services=tuple(tag for tag in plan.services if tag.startswith(services)),
         steps=tuple(_steps(plan, start, core)),
         invariants=(),
@@ -100,16 +100,12 @@ def _steps(plan: Plan, start: Start, core: SnapRef) -> Iterator[PlannedStep]:
 
 def _actions(plan: Plan, start: Start, core: SnapRef) -> Iterator[tuple[str, Action, float]]:
     times = plan.timeouts
-    first = start.core or core
+    for step in plan.start:
+        yield step.title, step.action, step.timeout
     yield "boot", Boot(), times.boot
-    yield f"install core {first.entry}", InstallSnap(first), times.step
-    for ref in start.snaps:
-        yield f"install {ref.snap}", InstallSnap(ref), times.step
-    for one in start.connections:
-        yield f"connect {one.plug} {one.slot}".strip(), one, times.step
-    if core != first:
+    if core != start.core:
         yield f"refresh core to {core.entry}", InstallSnap(core, refresh=True), times.step
-    for boot in (2, 3):
+    for boot in (3, 4):
         yield "make all policy anew", RunCommand(MAKE_ANEW), times.step
         yield "wait until all policy is made", AwaitCommand(IS_MADE), times.step
         yield "reboot (clean)", RebootGuest(RebootHow.CLEAN), times.boot + times.step

@@ -22,6 +22,7 @@ from harness.model.plan import (
     RunCommand,
     Settle,
     StartChange,
+    SwitchOff,
 )
 from harness.model.scenario import (
     Connect,
@@ -102,7 +103,13 @@ class Emitter:
         self._unconnected += start.connections
         self._connect_possible()
         self._look("after the start")
-        self._look("at boot 1", boot_end=True)
+        # Without checks and twins, so that scenarios that start alike differ in nothing until here.
+        look = Look("at the end of the start", start.core, boot_end=True)
+        self._add(f"look {look.reason}, once it has settled", look, self._timeouts.settle)
+        self._add("switch off", SwitchOff(), self._timeouts.step)
+        self._boot += 1
+        self._add("boot", Boot(), self._timeouts.boot)
+        self._look_at_boot()
 
     def _take(self, step: Step) -> None:
         """Follow the step, and make the connections that the catalogue gives a snap just installed."""

@@ -74,10 +74,10 @@ RATE_FAULTS = (
         REPEAT,
     ),
     Fault(
-        "lab.py",
+        "lab_spec.py",
         "the number of CPUs stays what it was",
-        "cpus=different.cpus or self.options.cpus",
-        "cpus=self.options.cpus",
-        ("tests/unit/test_lab.py",),
+        "cpus=different.cpus or options.cpus",
+        "cpus=options.cpus",
+        ("tests/unit/test_lab_repetition.py",),
     ),
 )

@@ -64,7 +64,7 @@ def recorded(plan: Plan, directory: Path, *, failed: bool) -> None:
         record.write_plan(plan)
         record.write(RunOpened(RECORD_FORMAT, "0", plan_sha256(plan)))
         if failed:
-            record.write(RunFailed("5", "GuestFailed", "the guest panicked"))
+            record.write(RunFailed("8", "GuestFailed", "the guest panicked"))
         record.write(RunClosed(not failed))
 
 

@@ -100,7 +100,7 @@ def test_a_run_that_broke_off_names_its_step(project: Project, run_pytest: Run) 
     run_pytest().stdout.fnmatch_lines(
         [
             "ERROR: step 3: the guest panicked",
-            "  *scenarios/broken.yaml:6:5: in step 5, *",
+            "  *scenarios/broken.yaml:6:5: in step 8, *",
             "run directory: runs/broken",
         ]
     )

@@ -58,8 +58,8 @@ class Guest(PaperGuest):
         self.tick(3)
         expects = (core or self.core).name
         reason = f"at the end of boot {self.boot}" if boot_end else "after a step"
-        checks = (Check("network-managed", {"interface": "eth1"}),) if boot_end else ()
-        number = self._step(f"look {reason}", LookStep(reason, expects, boot_end, checks))
+        read = Check("network-managed", {"interface": "eth1"}), Check("bluetooth-managed", {})
+        number = self._step(f"look {reason}", LookStep(reason, expects, boot_end, read if boot_end else ()))
         seen = len([boot for boot, _ in self.looks if boot == self.boot]) + 1
         look = Look(
             boot_id=f"boot-{self.boot}",

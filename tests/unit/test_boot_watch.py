@@ -81,6 +81,21 @@ def test_a_guest_that_is_over_is_named(watch: BootWatch, event: MachineEvent, wo
         watch.changed(1, Deadline.after(5))
 
 
+def test_a_guest_that_is_to_switch_itself_off_may(watch: BootWatch, tmp_path: Path) -> None:
+    with watch.expected():
+        watch.on_event(said("SHUTDOWN", guest=True, reason="guest-shutdown"))
+    assert watch.trouble is None
+    assert '"boot":1,"how":"the guest switched itself off","type":"boot-ended"' in recorded(tmp_path)
+
+
+def test_a_later_machine_counts_on(tmp_path: Path, console: Path) -> None:
+    with Recorder(tmp_path, lambda: HostTime(0)) as record:
+        watch = BootWatch(record, ConsoleFollower(console), before=1)
+        watch.begin("the machine was started")
+    assert watch.number == 2
+    assert '"boot":2,' in recorded(tmp_path)
+
+
 def test_our_own_end_of_the_machine_is_no_trouble(watch: BootWatch) -> None:
     watch.on_event(said("SHUTDOWN", guest=False, reason="host-qmp-quit"))
     assert watch.trouble is None

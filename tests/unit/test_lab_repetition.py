@@ -13,7 +13,8 @@ import pytest
 from harness import lab as lab_module
 from harness.host.rundir import new_run
 from harness.image.build import Image
-from harness.lab import Lab, LabOptions, Prepared
+from harness.lab import Lab, Prepared
+from harness.lab_spec import LabOptions
 from harness.model.clock import HostTime
 from harness.model.repeat import Perturbation
 from harness.qemu.accel import Accelerator
@@ -49,7 +50,7 @@ def asked_for(
         told.append(delays)
         return b""
 
-    monkeypatch.setattr(lab_module, "start", not_started)
+    monkeypatch.setattr(lab_module, "begin", not_started)
     monkeypatch.setattr(lab_module, "make_seed", seed)
     monkeypatch.setattr(lab_module, "create_overlay", lambda _disk, to: to)
     monkeypatch.setattr(Lab, "_accelerator", lambda *_: Accelerator("tcg", "tcg", "max", 1.0, "told"))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness import running
-from harness.lab import LabOptions
+from harness.lab_spec import LabOptions
 from harness.results import RunResult
 from tests.unit.builders import key_put_back
 

@@ -15,7 +15,8 @@ from harness import engine, running_fingerprints
 from harness.errors import CannotMeasure, HostLacks
 from harness.image.build import Image
 from harness.image.snapfile import SnapFile
-from harness.lab import Lab, LabOptions, Prepared
+from harness.lab import Lab, Prepared
+from harness.lab_spec import LabOptions
 from harness.model.event import ArtifactUsed, FingerprintUsed
 from harness.model.plan import ConnectPlug, Plan, PlannedStep, SnapRef
 from harness.record import read_timeline
@@ -55,7 +56,7 @@ class PaperLab(Lab):
         return Prepared(image, files, PLACE, {name: core.name for name, core in cores.items()})
 
     @contextmanager
-    def machine(self, *_: object) -> Iterator[Any]:
+    def machine(self, *_: object, **__: object) -> Iterator[Any]:
         raise CannotMeasure("cannot start a machine of paper")
         yield
 

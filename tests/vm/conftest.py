@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.lab import Lab, LabOptions
+from harness.lab import Lab
+from harness.lab_spec import LabOptions
 from harness.model.plan import PLAN_FORMAT, Action, Plan, PlannedInvariant, PlannedStep
 from harness.model.scenario import Timeouts
 from harness.model.spans import Span

@@ -9,7 +9,7 @@ import pytest
 
 from harness.bench import Bench
 from harness.guest.testinfra import host_of
-from harness.lab import LabOptions
+from harness.lab_spec import LabOptions
 from tests.vm.conftest import ROOT
 
 pytestmark = pytest.mark.vm

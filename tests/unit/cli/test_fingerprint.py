@@ -20,7 +20,7 @@ from tests.unit.builders import NEW, OLD
 from tests.unit.fingerprints import fingerprint, used
 
 CORES = {core.name: core for core in (OLD, NEW)}
-UNSTABLE = "snap.bluez.bluez: seccomp is not stable: boot 2 had 1, boot 3 had 2"
+UNSTABLE = "snap.bluez.bluez: seccomp is not stable: one boot had 1, the next 2"
 
 
 @pytest.fixture

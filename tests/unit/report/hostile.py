@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from harness.judge import judge
 from harness.model.clock import SECOND, GuestTime
-from harness.model.event import CommandRan, MachineSaid, MachineStarted, StepEnded
+from harness.model.event import CommandRan, MachineSaid, MachineStarted, StartRepeated, StepEnded
 from harness.model.observation import PolicyKind
 from harness.model.occurrence import (
     Executed,
@@ -53,6 +53,7 @@ def said_by(text: str) -> tuple[Timeline, Verdict]:
         StepEnded(guest.steps[-1].number, 1.0, text),
         CommandRan(guest.steps[-1].number, text, 0, f"!{text}", 1.0),
         MachineSaid(text, {text: text}),
+        StartRepeated(text, text),
         MachineStarted(text, text, text, 1.0, text),
     ]
     plain = guest.fail(text).timeline()

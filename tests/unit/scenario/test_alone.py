@@ -15,6 +15,7 @@ from harness.model.plan import (
     Plan,
     RebootGuest,
     RunCommand,
+    SwitchOff,
 )
 from harness.model.repeat import Perturbation, Repeat
 from harness.scenario.alone import IS_MADE, MAKE_ANEW, alone, cores_of, start_of
@@ -48,10 +49,11 @@ def test_everything_is_made_anew_before_each_of_two_clean_boots(plans: Plans) ->
     (plan,) = plans(TEXT)
     first, second = (alone(plan, core) for core in cores_of(plan))
     actions = [step.action for step in first.steps]
-    assert [type(action) for action in actions[:4]] == [Boot, InstallSnap, InstallSnap, InstallSnap]
+    assert first.start == plan.start
+    assert [type(action) for action in actions[len(plan.start) - 1 :][:2]] == [SwitchOff, Boot]
     assert [type(action) for action in actions[-8:]] == [RunCommand, AwaitCommand, RebootGuest, Look] * 2
     assert actions[-8:-6] == actions[-4:-2] == ANEW
-    looks = [action for action in actions if isinstance(action, Look)]
+    looks = [action for action in actions[len(plan.start) :] if isinstance(action, Look)]
     assert [(look.boot_end, look.expects_core) for look in looks] == [(True, "2.57.6")] * 2
     refreshed = [a for a in (step.action for step in second.steps) if isinstance(a, InstallSnap)]
     assert [(a.ref.entry, a.refresh) for a in refreshed if a.ref.is_core] == [

@@ -69,10 +69,11 @@ def test_the_start(plans: Plans, good: str) -> None:
 def test_every_boot_is_looked_at_when_settled_before_and_after_its_changes(plans: Plans, good: str) -> None:
     assert looks(plans(good)[0]) == [
         ("after the start", "2.57.6"),
-        ("at boot 1", "2.57.6"),
-        ("at the end of boot 1", "2.68.3"),
-        ("at boot 2", "2.68.3"),
-        ("at the end of boot 2", "2.57.6"),
+        ("at the end of the start", "2.57.6"),
+        ("at boot 2", "2.57.6"),
+        ("at the end of boot 2", "2.68.3"),
+        ("at boot 3", "2.68.3"),
+        ("at the end of boot 3", "2.57.6"),
     ]
 
 
@@ -81,7 +82,7 @@ def test_a_boot_ends_settled(plans: Plans, good: str) -> None:
     ends = [step for step in plan.steps if isinstance(step.action, Look) and step.action.boot_end]
     assert [step.timeout for step in ends] == [plan.timeouts.settle] * len(ends)
     assert all(step.title.endswith("once it has settled") for step in ends)
-    assert plan.steps[plan.steps.index(ends[1]) + 1].action == RebootGuest(RebootHow.CLEAN)
+    assert plan.steps[plan.steps.index(ends[2]) + 1].action == RebootGuest(RebootHow.CLEAN)
     assert ends[-1] == plan.steps[-1]
 
 
@@ -91,7 +92,7 @@ def test_a_step_knows_its_line_and_its_time_out(plans: Plans, good: str) -> None
     assert plans(text)[0].timeouts == Timeouts(10, 20, 30, 40, 50)
     assert by_title["boot"].timeout == 10
     assert by_title["refresh core to 2.68.3"].timeout == 20
-    assert by_title["look at the end of boot 1, once it has settled"].timeout == 30
+    assert by_title["look at the end of boot 2, once it has settled"].timeout == 30
     assert by_title["reboot (clean)"].timeout == 30, "a clean reboot has to shut down first"
     span = by_title["refresh core to 2.68.3"].span
     assert span is not None
@@ -102,12 +103,12 @@ def test_refresh_after_revert_forgets_the_reverted(plan_of_steps: PlanOfSteps) -
     plan = plan_of_steps(
         '  - refresh: {core: "2.68.3"}\n  - revert: core\n  - refresh: {core: "2.77.1"}\n  - revert: core'
     )
-    assert looks(plan)[-1] == ("at the end of boot 1", "2.57.6")
+    assert looks(plan)[-1] == ("at the end of boot 2", "2.57.6")
 
 
 def test_two_refreshes_are_reverted_one_by_one(plan_of_steps: PlanOfSteps) -> None:
     steps = '  - refresh: {core: "2.68.3"}\n  - refresh: {core: "2.77.1"}\n  - revert: core\n  - revert: core'
-    cores = [core for reason, core in looks(plan_of_steps(steps)) if "re" in reason or "end" in reason]
+    cores = [core for reason, core in looks(plan_of_steps(steps))[3:]]
     assert cores == ["2.68.3", "2.77.1", "2.68.3", "2.57.6"]
 
 
@@ -123,7 +124,7 @@ def test_a_service_snap_has_revisions_of_its_own(plan_of_steps: PlanOfSteps) -> 
 
 def test_an_install_connects_and_looks(plan_of_steps: PlanOfSteps) -> None:
     plan = plan_of_steps("  - install: bluez")
-    assert kinds(plan, "9") == ["InstallSnap", "ConnectPlug", "Look", "Look"]
+    assert kinds(plan, "12") == ["InstallSnap", "ConnectPlug", "Look", "Look"]
     assert "snap.bluez.bluez" in plan.services
 
 
@@ -157,26 +158,26 @@ def test_waits(plan_of_steps: PlanOfSteps) -> None:
 
 def test_during_without_a_reboot(plan_of_steps: PlanOfSteps) -> None:
     plan = plan_of_steps('  - during: {refresh: {core: "2.68.3"}}\n    do: [run: ls, connect: "witness:a"]')
-    during = [step for step in plan.steps if step.number.startswith("9")]
-    assert [step.number for step in during] == ["9", "9.1", "9.2", "9.3"]
+    during = [step for step in plan.steps if step.number.startswith("12")]
+    assert [step.number for step in during] == ["12", "12.1", "12.2", "12.3"]
     assert isinstance(during[0].action, StartChange)
     assert isinstance(during[-1].action, AwaitChange)
-    assert kinds(plan, "10") == ["Look", "Look"], "no look while the change is under way"
+    assert kinds(plan, "13") == ["Look", "Look"], "no look while the change is under way"
 
 
 def test_during_with_a_reset(plan_of_steps: PlanOfSteps) -> None:
     plan = plan_of_steps(
         '  - refresh: {core: "2.68.3"}\n  - during: {revert: core}\n    do: [run: sync, reboot: reset]'
     )
-    begun = next(step for step in plan.steps if step.number == "11")
+    begun = next(step for step in plan.steps if step.number == "14")
     assert begun.action == StartChange(RevertSnap("core"))
-    assert kinds(plan, "11.2") == ["RebootGuest", "AwaitChange", "Look"]
-    assert looks(plan)[-2:] == [("after refresh core to 2.68.3", "2.68.3"), ("at boot 2", "2.57.6")]
+    assert kinds(plan, "14.2") == ["RebootGuest", "AwaitChange", "Look"]
+    assert looks(plan)[-2:] == [("after refresh core to 2.68.3", "2.68.3"), ("at boot 3", "2.57.6")]
 
 
 def test_an_install_during_which_something_happens_connects_afterwards(plan_of_steps: PlanOfSteps) -> None:
     plan = plan_of_steps("  - during: {install: bluez}\n    do: [run: ls]")
-    assert kinds(plan, "9") == [
+    assert kinds(plan, "12") == [
         "StartChange", "RunCommand", "AwaitChange", "ConnectPlug", "Look", "Look",
     ]  # fmt: skip
 
@@ -193,13 +194,15 @@ def test_checks_are_read_once_their_snap_is_there(plans: Plans, good: str) -> No
     )
     ends = [s.action for s in plans(text)[0].steps if isinstance(s.action, Look) and s.action.boot_end]
     network = Check("network-managed", {"interface": "eth1"})
-    assert [end.checks for end in ends] == [(network,)] * 3 + [(Check("bluetooth-managed", {}), network)]
+    assert [end.checks for end in ends] == [()] + [(network,)] * 3 + [
+        (Check("bluetooth-managed", {}), network)
+    ]
 
 
 def test_what_no_snap_of_the_scenario_provides_is_always_checked(plans: Plans, good: str) -> None:
     text = good.replace("network-manager, ", "").replace("- policy-from-running-snapd", "- network-managed")
     ends = [s.action for s in plans(text)[0].steps if isinstance(s.action, Look) and s.action.boot_end]
-    assert all(end.checks == (Check("network-managed", {"interface": "eth1"}),) for end in ends)
+    assert all(end.checks == (Check("network-managed", {"interface": "eth1"}),) for end in ends[1:])
 
 
 def test_parameters_are_complete(plans: Plans, good: str) -> None:

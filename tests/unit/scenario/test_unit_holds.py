@@ -38,11 +38,11 @@ def after(plan: Plan, number: str) -> list[object]:
 
 
 def test_a_boot_that_begins_held_is_looked_at_after_the_release(plan_of_steps: PlanOfSteps) -> None:
-    held, *rest = after(plan_of_steps(WINDOW), "12.1")
+    held, *rest = after(plan_of_steps(WINDOW), "15.1")
     assert held == AwaitUnit("revert-safety-hold-1.service", "activating")
     assert rest[0] == RebootGuest(RebootHow.RESET, held=True)
     assert rest[2:] == [
-        AwaitReady(), RunCommand("ls"), ReleaseUnit(1, "snapd.service"), "at boot 2"
+        AwaitReady(), RunCommand("ls"), ReleaseUnit(1, "snapd.service"), "at boot 3"
     ]  # fmt: skip
 
 
@@ -50,13 +50,13 @@ def test_a_release_needs_no_commands_and_the_look_does(plan_of_steps: PlanOfStep
     plan = plan_of_steps(
         "  - hold: snapd.apparmor.service\n  - reboot: clean\n  - release: snapd.apparmor.service"
     )
-    assert after(plan, "9") == [
+    assert after(plan, "12") == [
         HoldUnit(1, "snapd.apparmor.service"),
-        "at the end of boot 1",
+        "at the end of boot 2",
         RebootGuest(RebootHow.CLEAN, held=True),
         ReleaseUnit(1, "snapd.apparmor.service"),
         AwaitReady(),
-        "at boot 2",
+        "at boot 3",
     ]
 
 
@@ -65,14 +65,14 @@ def test_a_boot_that_ends_held_is_not_judged(plan_of_steps: PlanOfSteps) -> None
         "  - hold: snapd.service\n  - reboot: clean\n  - reboot: reset\n  - release: snapd.service"
     )
     looks = [step.action for step in plan.steps if isinstance(step.action, Look)]
-    assert [look.reason for look in looks][-2:] == ["at the end of boot 1", "at boot 3"]
+    assert [look.reason for look in looks][-2:] == ["at the end of boot 2", "at boot 4"]
 
 
 def test_all_must_be_released_before_the_look(plan_of_steps: PlanOfSteps) -> None:
     names = "snapd.service", "snap-core-x1.mount"
     steps = [*(f"  - hold: {n}" for n in names), "  - reboot: reset", *(f"  - release: {n}" for n in names)]
-    assert after(plan_of_steps("\n".join(steps)), "13")[-3:] == [
-        ReleaseUnit(2, names[1]), AwaitReady(), "at boot 2"
+    assert after(plan_of_steps("\n".join(steps)), "16")[-3:] == [
+        ReleaseUnit(2, names[1]), AwaitReady(), "at boot 3"
     ]  # fmt: skip
 
 
@@ -83,7 +83,7 @@ def test_one_that_ends_by_itself_gives_the_next_boot_its_time(plan_of_steps: Pla
     assert [step.timeout for step in reboots] == [Timeouts().boot + 30, Timeouts().boot]
     assert not any(step.action.held for step in reboots if isinstance(step.action, RebootGuest))
     ends = [s.timeout for s in plan.steps if isinstance(s.action, Look) and s.action.boot_end]
-    assert [seconds - Timeouts().settle for seconds in ends] == [0, 30, 30, 0]
+    assert [seconds - Timeouts().settle for seconds in ends] == [0, 0, 30, 30, 0]
 
 
 def test_a_command_that_ends_one_has_a_steps_time(plan_of_steps: PlanOfSteps) -> None:
@@ -162,4 +162,4 @@ def test_what_can_be_done_although_snapd_is_held(plan_of_steps: PlanOfSteps) -> 
         "  - hold: snapd.service\n  - remove: witness\n"
         '  - during: {refresh: {core: "2.68.3"}}\n    do: [release: snapd.service]'
     )
-    assert ReleaseUnit(1, "snapd.service") in after(plan_of_steps(steps), "9")
+    assert ReleaseUnit(1, "snapd.service") in after(plan_of_steps(steps), "12")

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""Starts that were carried out before: the disk that each left, and its record, by all that it depends on.
+
+Scenarios that start alike share one, so that the minutes which its installations take are spent once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from harness.errors import HostLacks
+from harness.host import process
+from harness.image.digest import key_of, write_json
+from harness.image.store import MIB, Store, discard
+from harness.model import codec
+from harness.model.event import RECORD_FORMAT
+from harness.model.plan import PlannedStep
+
+# Raised when starts are carried out in another way, or leave something else.
+START_FORMAT = 1
+KIND = "starts"
+# A start of three snaps leaves 300 MiB; every change of the witness makes new ones.
+KEPT = 6
+NEEDS = 1024 * MIB
+_MADE = "made.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A start that is there: `made` is when it was carried out (UTC, ISO 8601)."""
+
+    key: str
+    place: Path
+    made: str
+
+    @property
+    def disk(self) -> Path:
+        """A qcow2 on the image's, which nobody writes any more."""
+        return disk_in(self.place)
+
+
+def disk_in(place: Path) -> Path:
+    """Where a start has its disk."""
+    return place / "disk.qcow2"
+
+
+def start_key(
+    steps: Iterable[PlannedStep], image_key: str, snaps: Mapping[str, str], machine: Mapping[str, object]
+) -> str:
+    """The key of a start: what is done, with which bytes (`snaps`: sha256 by file name), on what.
+
+    `machine` is whatever else may leave its traces on the disk or in the record.
+    """
+    done = [(step.number, step.title, codec.encode(step.action)) for step in steps]
+    return key_of(
+        kind="start",
+        start=START_FORMAT,
+        record=RECORD_FORMAT,
+        steps=done,
+        image=image_key,
+        snaps=dict(snaps),
+        machine=dict(machine),
+    )
+
+
+def obtain_start(key: str, image_disk: Path, take: Callable[[Path], None], store: Store) -> Start:
+    """The start under a key, made by `take(directory)` unless it is there; raises what `take` raises.
+
+    `take` leaves `disk_in(directory)`, an overlay of `image_disk`, and what else belongs to it.
+
+    :raise HostLacks: there is no room, or what lies there cannot be read.
+    """
+
+    def make(directory: Path) -> None:
+        take(directory)
+        _make_movable(disk_in(directory), image_disk)
+        write_json(directory / _MADE, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
+
+    place = store.obtain(KIND, key, make, needs=NEEDS)
+    os.utime(place)
+    _forget_oldest(store)
+    return Start(key, place, _made(place))
+
+
+def _make_movable(disk: Path, image_disk: Path) -> None:
+    """Name what the disk lies on by the way from one to the other: the store may be moved."""
+    way = os.path.relpath(image_disk, disk.parent)
+    process.run(["qemu-img", "rebase", "-q", "-u", "-F", "qcow2", "-b", way, disk])
+
+
+def _forget_oldest(store: Store) -> None:
+    """A machine that still runs on one keeps it open, and so keeps its bytes."""
+    by_use = sorted((store.root / KIND).iterdir(), key=lambda place: place.stat().st_mtime, reverse=True)
+    for place in by_use[KEPT:]:
+        discard(place)
+
+
+def _made(place: Path) -> str:
+    try:
+        return str(json.loads((place / _MADE).read_bytes()))
+    except (OSError, ValueError) as error:
+        raise HostLacks(
+            f"cannot read the start in {place}: {error}",
+            hint="remove that directory; the next run makes it again",
+        ) from error

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""A start is carried out once: a run that starts alike repeats its record and goes on from its disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import engine
+from harness.errors import CannotMeasure
+from harness.host.deadline import Patience
+from harness.host.rundir import RunDirectory
+from harness.image import starts
+from harness.image.build import Image
+from harness.image.starts import Start
+from harness.lab import Lab, Prepared
+from harness.lab_spec import LabOptions
+from harness.model.event import BootBegan, MemoryRead, RunFailed, StartRepeated
+from harness.model.plan import Action, Boot, Plan, PlannedStep, RunCommand, SwitchOff
+from harness.qemu.accel import Accelerator
+from harness.record import read_timeline
+from harness.record_writing import Recorder
+from tests.unit.builders import fresh_revert
+
+STEPS: tuple[Action, ...] = (Boot(), RunCommand("install"), SwitchOff(), Boot(), RunCommand("go on"))
+
+
+def plan(*commands: str) -> Plan:
+    """A plan whose commands are these; the first is its start's."""
+    given = iter(commands)
+    actions = [RunCommand(next(given)) if isinstance(one, RunCommand) else one for one in STEPS]
+    steps = tuple(PlannedStep(str(n), type(a).__name__, a, 60.0) for n, a in enumerate(actions, 1))
+    return replace(fresh_revert().plan(), snaps=(), steps=steps)
+
+
+@dataclass
+class PaperMachine:
+    done: list[str]
+    fails: str
+    patience: Patience = field(default_factory=lambda: Patience(1.0))
+
+    @property
+    def shell(self) -> PaperMachine:
+        return self
+
+    def await_boot(self, _: object) -> str:
+        self.done.append("boot")
+        return ""
+
+    def power_off(self, _: object) -> None:
+        self.done.append("switch off")
+
+    def run(self, command: str, *_: object, **__: object) -> Any:
+        self.done.append(command)
+        if command == self.fails:
+            raise CannotMeasure("the guest panicked")
+        return type("Result", (), {"stdout": "", "stderr": "", "status": 0, "seconds": 0.0})
+
+    @contextmanager
+    def explaining(self, _: str) -> Iterator[None]:
+        yield
+
+    def memory(self) -> MemoryRead:
+        return MemoryRead(0, 0, 0, 0)
+
+    def last_words(self) -> str:
+        return ""
+
+
+class PaperLab(Lab):
+    """A lab with machines of paper; `done` is what was done, machine by machine."""
+
+    def __init__(self, root: Path, fails: str = "", **options: Any) -> None:
+        super().__init__(
+            LabOptions(catalogue=root / "none", runs=root / "runs", cache=root / "cache", **options), print
+        )
+        self.done: list[list[str]] = []
+        self.bases: list[Start | None] = []
+        self._fails = fails
+
+    def prepare(self, _: Plan) -> Prepared:
+        image = Image("i", "key", Path("disk"), Path("k"), Path("i"), "/dev/vda", "", Path("m"))
+        return Prepared(image, {}, Path("payload"))
+
+    def _accelerator(self, _: Image) -> Accelerator:
+        return Accelerator("tcg", "tcg", "max", 1.0, "told")
+
+    @contextmanager
+    def machine(  # type: ignore[override]
+        self,
+        _: Prepared,
+        directory: RunDirectory,
+        record: Recorder,
+        __: object = None,
+        *,
+        start: Start | None = None,
+        leaves: Path | None = None,
+    ) -> Iterator[PaperMachine]:
+        self.done.append([])
+        self.bases.append(start)
+        before = directory.console.stat().st_size if start else 0
+        record.write(BootBegan(2 if start else 1, before, "the machine was started"))
+        if not start:
+            directory.console.write_text("boot one\n")
+        yield PaperMachine(self.done[-1], self._fails)
+        if leaves:
+            leaves.write_text("a disk")
+
+
+@pytest.fixture(autouse=True)
+def _no_qemu_img(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(starts, "_make_movable", lambda *_: None)
+
+
+def run(lab: PaperLab, *commands: str) -> Path:
+    return engine.run_plan(plan(*commands), lab, print)
+
+
+def steps(run: Path) -> list[str]:
+    events = (recorded.event for recorded in read_timeline(run).events)
+    return [type(event).__name__ for event in events]
+
+
+def test_the_first_run_carries_it_out_and_goes_on_from_its_disk(tmp_path: Path) -> None:
+    lab = PaperLab(tmp_path)
+    timeline = read_timeline(run(lab, "install", "go on"))
+    assert lab.done == [["boot", "install", "switch off"], ["boot", "go on"]]
+    first, second = lab.bases
+    assert first is None
+    assert second is not None
+    assert second.disk.read_text() == "a disk"
+    assert [boot.number for boot in timeline.boots] == [1, 2]
+    assert not [r for r in timeline.events if isinstance(r.event, StartRepeated)]
+
+
+def test_the_next_that_starts_alike_repeats_it(tmp_path: Path) -> None:
+    first = run(PaperLab(tmp_path), "install", "go on")
+    lab = PaperLab(tmp_path)
+    second = run(lab, "install", "go elsewhere")
+    assert lab.done == [["boot", "go elsewhere"]]
+    assert [name for name in steps(second) if name != "StartRepeated"] == steps(first)
+    timeline = read_timeline(second)
+    (start,) = lab.bases
+    assert start is not None
+    told = [recorded.event for recorded in timeline.events if isinstance(recorded.event, StartRepeated)]
+    assert told == [StartRepeated(start.key, start.made)]
+    assert [line.text for boot in timeline.boots[:1] for line in boot.console] == ["boot one"]
+
+
+@pytest.mark.parametrize("different", [{"append": "quiet"}, {"cpus": 4}, {"memory_mib": 999}])
+def test_another_machine_carries_out_its_own(tmp_path: Path, different: Mapping[str, Any]) -> None:
+    run(PaperLab(tmp_path), "install", "go on")
+    lab = PaperLab(tmp_path, **different)
+    run(lab, "install", "go on")
+    assert len(lab.done) == 2
+
+
+def test_one_that_starts_otherwise_carries_out_its_own(tmp_path: Path) -> None:
+    run(PaperLab(tmp_path), "install", "go on")
+    lab = PaperLab(tmp_path)
+    run(lab, "install more", "go on")
+    assert lab.done[0] == ["boot", "install more", "switch off"]
+
+
+def test_one_that_failed_is_in_the_runs_own_record_and_is_not_kept(tmp_path: Path) -> None:
+    timeline = read_timeline(run(PaperLab(tmp_path, fails="install"), "install", "go on"))
+    assert timeline.failure == RunFailed("2", "CannotMeasure", "the guest panicked")
+    assert [boot.number for boot in timeline.boots] == [1]
+    lab = PaperLab(tmp_path)
+    run(lab, "install", "go on")
+    assert len(lab.done) == 2
+
+
+def test_a_plan_that_never_switches_off_has_one_machine(tmp_path: Path) -> None:
+    lab = PaperLab(tmp_path)
+    whole = plan("install", "go on")
+    engine.run_plan(replace(whole, steps=whole.steps[:2]), lab, print)
+    assert lab.done == [["boot", "install"]]
+    assert not (tmp_path / "cache" / "starts").exists()
