@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from harness.invariant import (
     bluetooth_managed,
     console_clean,
+    filters_match_source,
     mounts_match_profile,
     network_managed,
     one_policy_on_disk,
@@ -30,6 +31,7 @@ JUDGES: Mapping[str, Judge] = {
     "mounts-match-profile": mounts_match_profile.judge,
     "revert-restores-policy": revert_restores_policy.judge,
     "one-policy-on-disk": one_policy_on_disk.judge,
+    "filters-match-source": filters_match_source.judge,
     "units-healthy": units_healthy.judge,
     "snapd-is-who-it-should-be": snapd_identity.judge,
     "console-clean": console_clean.judge,

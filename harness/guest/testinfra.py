@@ -25,6 +25,20 @@ _NM = "org.freedesktop.NetworkManager"
 _ACTIVATED = "100"  # NM_DEVICE_STATE_ACTIVATED
 _INITIALIZED = re.compile(r"Bluetooth management interface \S+ initialized")  # bluez: src/adapter.c
 
+# A file of either format equals only what a compiler of its own format makes. The tool is the one beside the snapd
+# that runs, as snapd itself calls it (snapd 2.57.6, interfaces/seccomp/backend.go).
+_COMPILE_AGAIN = """
+snapd=$(readlink /proc/$(systemctl show -P MainPID snapd.service)/exe) || { echo "no snapd runs" >&2; exit 1; }
+again=$(mktemp)
+for unit in /etc/systemd/system/snap.*.service; do
+    name=${unit##*/} && name=${name%.service} && file=/var/lib/snapd/seccomp/bpf/$name
+    if ! "${snapd%/*}/snap-seccomp" compile "$file.src" "$again" >/dev/null 2>&1; then echo "$name uncompilable"
+    elif cmp -s "$again" "$file.bin" || cmp -s "$again" "$file.bin2"; then echo "$name same"
+    else echo "$name other"; fi
+done
+rm -f "$again"
+"""
+
 Check = Callable[[Host, Mapping[str, str]], tuple[bool, str]]
 
 
@@ -64,9 +78,15 @@ def bluetooth_managed(host: Host, _parameters: Mapping[str, str]) -> tuple[bool,
     return _eventually(lambda: _read_bluetooth(host))
 
 
+def filters_match_source(host: Host, _parameters: Mapping[str, str]) -> tuple[bool, str]:
+    """Of every snap service, the source compiled again is the filter on disk."""
+    return _readable(lambda: _read_compiled(host))
+
+
 CHECKS: Mapping[str, Check] = {
     "network-managed": network_managed,
     "bluetooth-managed": bluetooth_managed,
+    "filters-match-source": filters_match_source,
 }
 
 
@@ -124,3 +144,17 @@ def _read_bluetooth(host: Host) -> tuple[bool, str]:
     return bool(
         lines
     ), f"org.bluez: process {pid} of {unit}; {lines[-1] if lines else 'no management interface yet'}"
+
+
+def _read_compiled(host: Host) -> tuple[bool, str]:
+    words = {
+        "same": "what its source gives",
+        "other": "not what its source gives",
+        "uncompilable": "uncompilable",
+    }
+    told = host.check_output(_COMPILE_AGAIN).split()
+    found = dict(zip(told[::2], told[1::2], strict=True))
+    if not found:
+        return False, "no snap has a service"
+    said = ", ".join(f"{name} is {words[how]}" for name, how in sorted(found.items()))
+    return set(found.values()) == {"same"}, said

@@ -80,6 +80,11 @@ INVARIANTS: Mapping[str, InvariantSpec] = {
             "at each boot's end, no policy of another snapd lies where the snapd that runs would use it",
         ),
         InvariantSpec(
+            "filters-match-source",
+            "at each boot's end, each service's filter on disk is what its source gives when compiled again",
+            check="filters-match-source",
+        ),
+        InvariantSpec(
             "units-healthy",
             "at each boot's end, these units are active, and no snap unit has failed or restarted",
             {"units": Parameter("units to judge; all of the plan's services by default", True, ())},

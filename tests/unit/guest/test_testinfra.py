@@ -132,3 +132,23 @@ def test_every_check_that_an_invariant_rests_on_is_there() -> None:
 def test_an_answer_of_another_form_is_an_error_and_not_a_no() -> None:
     with pytest.raises(CannotMeasure, match="cannot read the guest's state"):
         check("network-managed", {**NETWORK, "GetDeviceByIpIface": "o\n"})
+
+
+@pytest.mark.parametrize(
+    ("told", "passed", "words"),
+    [
+        ("snap.a.b same\nsnap.c.d same\n", True, "snap.c.d is what its source gives"),
+        ("snap.a.b same\nsnap.c.d other\n", False, "snap.c.d is not what its source gives"),
+        ("snap.a.b uncompilable\n", False, "snap.a.b is uncompilable"),
+        ("", False, "no snap has a service"),
+    ],
+)
+def test_filters_are_what_their_sources_give(told: str, passed: bool, words: str) -> None:
+    found, said = check("filters-match-source", {"snap-seccomp": told})
+    assert found is passed
+    assert words in said
+
+
+def test_filters_that_were_not_compiled_are_not_read() -> None:
+    with pytest.raises(CannotMeasure, match="Unknown object"):
+        check("filters-match-source", {})
