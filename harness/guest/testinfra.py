@@ -25,14 +25,14 @@ _NM = "org.freedesktop.NetworkManager"
 _ACTIVATED = "100"  # NM_DEVICE_STATE_ACTIVATED
 _INITIALIZED = re.compile(r"Bluetooth management interface \S+ initialized")  # bluez: src/adapter.c
 
-# A file of either format equals only what a compiler of its own format makes. The tool is the one beside the snapd
-# that runs, as snapd itself calls it (snapd 2.57.6, interfaces/seccomp/backend.go).
+# A file of either format equals only what a compiler of its own format makes. The tool is the one beside
+# the snapd that runs, as snapd itself calls it (snapd 2.57.6, interfaces/seccomp/backend.go).
 _COMPILE_AGAIN = """
-snapd=$(readlink /proc/$(systemctl show -P MainPID snapd.service)/exe) || { echo "no snapd runs" >&2; exit 1; }
-again=$(mktemp)
+snapd=$(readlink "/proc/$(systemctl show -P MainPID snapd.service)/exe") || exit 1
+tool=${snapd%/*}/snap-seccomp again=$(mktemp)
 for unit in /etc/systemd/system/snap.*.service; do
     name=${unit##*/} && name=${name%.service} && file=/var/lib/snapd/seccomp/bpf/$name
-    if ! "${snapd%/*}/snap-seccomp" compile "$file.src" "$again" >/dev/null 2>&1; then echo "$name uncompilable"
+    if ! "$tool" compile "$file.src" "$again" >/dev/null 2>&1; then echo "$name uncompilable"
     elif cmp -s "$again" "$file.bin" || cmp -s "$again" "$file.bin2"; then echo "$name same"
     else echo "$name other"; fi
 done
