@@ -147,11 +147,8 @@ def _read_bluetooth(host: Host) -> tuple[bool, str]:
 
 
 def _read_compiled(host: Host) -> tuple[bool, str]:
-    words = {
-        "same": "what its source gives",
-        "other": "not what its source gives",
-        "uncompilable": "uncompilable",
-    }
+    gives = "what its source gives"
+    words = {"same": gives, "other": f"not {gives}", "uncompilable": "uncompilable"}
     told = host.check_output(_COMPILE_AGAIN).split()
     found = dict(zip(told[::2], told[1::2], strict=True))
     if not found:
