@@ -14,6 +14,7 @@ import hashlib
 from collections.abc import Mapping
 from importlib import resources
 
+from harness.guest.bytecode import CACHE, compiled
 from harness.guest.cpio import Entry, archive
 from harness.guest.keys import RunKeys
 from harness.guest.orders import ORDERS_SERIAL
@@ -31,6 +32,7 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin"
 
 # The compiled code of the standard library is there, but nobody may write ours beside it.
 _WITNESS = f"/usr/bin/python3 -I -S -B {HOME}/witness"
+_PROBE = f"{HOME}/witness/probe"
 _RUNS_ALREADY = f"{HOME}/witness-runs"
 
 # Started by our initrd, before systemd: a unit would come late, and stop before the boot's end. It ends by
@@ -124,21 +126,21 @@ ip link set dev {MANAGEMENT_INTERFACE} up
 ip address replace %s dev {MANAGEMENT_INTERFACE}
 """
 
-# Without OpenSSL's module `hashlib` is what it is on a Python built without it. To read, link and set up 6 MB
-# of libcrypto costs an emulated guest more than Python's own SHA-256 for all that the witness digests.
 _START = """\
 import sys
-
-if "_sha2" in sys.builtin_module_names:
-    sys.modules["_hashlib"] = None
 
 if sys.argv[1:]:
     from probe.waiting import main
 
     main(sys.argv[1:])
 else:
+    import gc
+
+    gc.disable()  # what is imported stays
     from probe.agent import main
 
+    gc.freeze()
+    gc.enable()
     main()
 """
 
@@ -204,6 +206,8 @@ def _command_channel(keys: RunKeys, address: str) -> dict[str, Entry]:
 
 
 def _witness() -> dict[str, Entry]:
-    files = {f"{HOME}/witness/probe/{name}": Entry(content) for name, content in probe_files().items()}
+    sources = probe_files()
+    files = {f"{_PROBE}/{name}": Entry(content) for name, content in sources.items()}
+    files |= {f"{_PROBE}/{CACHE}/{n}": Entry(code) for n, code in compiled(sources, _PROBE).items()}
     start = {f"{HOME}/witness/__main__.py": Entry(_START.encode()), f"{HOME}/early": Entry(_EARLY.encode())}
     return {**_unit(_WITNESS_SERVICE, _WITNESS_UNIT, "sysinit.target"), **start, **files}

@@ -3,28 +3,29 @@
 
 from __future__ import annotations
 
-import contextlib
-import glob
-import hashlib
-import json
+import _signal  # type: ignore[import-not-found]  # `signal` takes `enum` along
 import os
 import select
 import time
 
 from .audit import open_profile_watch
-from .bus import Bus
-from .calm import await_calm
-from .files import FileReader
+from .clock import boot_id, guest_time
 from .filewatch import FileWatch
-from .holds import Holds
-from .look import Looker, boot_id, guest_time
+from .jsontext import written
+from .kernelfile import read_text
 from .marker import Marker
+from .sha256 import hex_of
 from .signals import UnitOpener
 from .tracewatch import TraceWatch
-from .units import Units
 from .watch import Slot, Watch
-from .wire import JSON
+from .wire import JSON, TYPE_CHECKING
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .answers import Answers
+
+SNAPD = "snapd.service"
 PORT = "org.revert-safety.witness"
 LONGEST_LINE = 8 << 20
 LONGEST_REQUEST = 1 << 16
@@ -41,11 +42,10 @@ class Port:
 
     def say(self, said: JSON) -> None:
         """Write one whole line, however little the port takes at a time."""
-        line = json.dumps(said, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
+        line = written(said).encode() + b"\n"
         if len(line) > LONGEST_LINE:
-            line = (
-                json.dumps(_trouble(said.get("request", 0), f"a line of {len(line)} bytes")).encode() + b"\n"
-            )
+            trouble = {"type": "trouble", "request": said.get("request", 0)}
+            line = written({**trouble, "message": f"a line of {len(line)} bytes"}).encode() + b"\n"
         self.write(line)
 
     def write(self, raw: bytes) -> None:
@@ -69,14 +69,14 @@ class Port:
 class Agent:
     """Says what it sees until the machine stops."""
 
-    def __init__(self, port: Port, marker: Marker, slots: list[Slot]) -> None:
+    def __init__(
+        self, port: Port, marker: Marker, slots: list[Slot], is_starting: Callable[[], bool] = lambda: False
+    ) -> None:
         self._port = port
         self._marker = marker
-        self._bus = Bus()
-        self._units = Units(self._bus)
-        self._looker = Looker(self._units, FileReader(), self._glance)
         self._watch = Watch(port.say, slots)
-        self._holds = Holds()
+        self._is_starting = is_starting
+        self._answers: Answers | None = None
         self._is_ready = False
 
     def hello(self) -> None:
@@ -99,19 +99,33 @@ class Agent:
         while True:
             if self._wait([self._port.descriptor], None):
                 for line in self._port.lines():
-                    self._answer(line)
+                    self._port.say(self.answers().to(line, lambda: self._watch.told))
+
+    def end(self) -> None:
+        """Tell of what is still to be read, when there will be no later."""
+        self._port.write(b"\n")  # it may have been ended within a line
+        self._watch.read_all()
+
+    def answers(self) -> Answers:
+        """Whoever answers requests."""
+        if self._answers is None:
+            from .answers import Answers  # noqa: PLC0415
+
+            self._answers = Answers(self._pause, self._is_starting)
+        return self._answers
 
     def _wait(self, requests: list[int], seconds: float | None) -> bool:
         """Wait for a request or the time's end, or less; tells of all else that happens meanwhile."""
         self._watch.open()
         marker = [] if self._is_ready else [self._marker.descriptor]
-        watched = self._watch.descriptors
-        times = [time for time in (seconds, self._watch.patience) if time is not None]
-        readable, _, _ = select.select([*requests, *marker, *watched], [], [], min(times, default=None))
-        if not set(readable).isdisjoint(marker):
+        watched, patience = self._watch.awaited()
+        if seconds is not None:
+            patience = seconds if patience is None else min(seconds, patience)
+        readable = set(select.select([*requests, *marker, *watched], [], [], patience)[0])
+        if not readable.isdisjoint(marker):
             self._note_ready()
-        self._watch.read(set(readable) & set(watched))
-        return bool(set(readable) & set(requests))
+        self._watch.read(readable.intersection(watched))
+        return not readable.isdisjoint(requests)
 
     def _note_ready(self) -> None:
         if self._marker.seen():
@@ -119,93 +133,67 @@ class Agent:
             self._port.say({"type": "ready", "boot_id": boot_id(), "at": guest_time()})
 
     def _pause(self, seconds: float) -> None:
-        """Let time pass; requests stay in the port."""
+        """Let time pass, or none; requests stay in the port."""
         ends = time.monotonic() + seconds
+        self._wait([], seconds)
         while (left := ends - time.monotonic()) > 0:
             self._wait([], left)
-
-    def _glance(self) -> None:
-        """Tell of what has happened, without waiting."""
-        self._wait([], 0)
-
-    def _answer(self, line: bytes) -> None:
-        request = 0
-        try:
-            asked = json.loads(line)
-            request = int(asked["request"])
-            if asked.get("type") == "release-request":
-                self._holds.release(int(asked["hold"]))
-                self._port.say({"type": "released", "request": request})
-            else:
-                look = self._look(asked)
-                self._port.say(
-                    {"type": "looked", "request": request, "look": look, "occurred": self._watch.told}
-                )
-        except Exception as error:  # whatever it is, the host must hear of it
-            self._port.say(_trouble(request, f"{type(error).__name__}: {error}"))
-        finally:
-            self._bus.close()  # while it is open, PID 1 sends every signal there too
-
-    def _look(self, asked: JSON) -> JSON:
-        look = self._calm_look(str(asked["reason"]), float(asked["settle"]))
-        if asked.get("twins"):
-            # It takes `subprocess` along, and nobody asks for twins before a boot has settled.
-            from .twin import read_twins  # noqa: PLC0415
-
-            look["twins"] = read_twins([service["tag"] for service in look["services"]], self._pause)
-        return look
-
-    def _calm_look(self, reason: str, settle: float) -> JSON:
-        """A look at a calm guest. A service that fails again and again can start between calm and look."""
-        ends = time.monotonic() + settle
-        while True:
-            left = await_calm(self._units, ends - time.monotonic(), self._pause)
-            look = self._looker.look(reason, left)
-            if not look["unsettled"] or time.monotonic() >= ends:
-                return look
 
 
 def own_sha256() -> str:
     """One digest over this package's files (`harness.guest.seed` computes the same)."""
-    digest = hashlib.sha256()
-    for path in sorted(glob.glob(os.path.join(os.path.dirname(os.path.abspath(__file__)), "*.py"))):
-        with open(path, "rb") as file:
-            content = hashlib.sha256(file.read()).hexdigest()
-        digest.update(f"{os.path.basename(path)} {content}\n".encode())
-    return digest.hexdigest()
+    directory = os.path.dirname(os.path.abspath(__file__))
+    lines = b""
+    for name in sorted(name for name in os.listdir(directory) if name.endswith(".py")):
+        with open(f"{directory}/{name}", "rb") as file:
+            lines += f"{name} {hex_of(file.read())}\n".encode()
+    return hex_of(lines)
 
 
-def find_port(name: str = PORT) -> str:
+def find_port(name: str = PORT, ports: str = "/sys/class/virtio-ports") -> str:
     """The device of the virtio-serial port, from sysfs: earlier in a boot than udev's links."""
     while True:
-        for path in glob.glob("/sys/class/virtio-ports/*/name"):
-            with contextlib.suppress(OSError), open(path, encoding="utf-8") as file:
-                if file.read().strip() == name:
-                    return "/dev/" + os.path.basename(os.path.dirname(path))
+        try:
+            for device in os.listdir(ports):
+                if read_text(f"{ports}/{device}/name").strip() == name:
+                    return f"/dev/{device}"
+        except OSError:
+            pass  # the driver is on its way
         time.sleep(0.05)
 
 
 def main() -> None:
     """Run as the witness of this guest."""
     port = Port(os.open(find_port(), os.O_RDWR | os.O_CLOEXEC))
-    agent = Agent(port, Marker(SSH_MARKER), slots())
-    agent.hello()
-    agent.live()
+    units = UnitOpener(guest_time)
+    agent = Agent(port, Marker(SSH_MARKER), slots(units), lambda: units.is_on_its_way(SNAPD))
+    _signal.signal(_signal.SIGTERM, _end)
+    try:
+        agent.hello()
+        agent.live()
+    except Ended:
+        agent.end()
 
 
-def slots() -> list[Slot]:
+class Ended(BaseException):
+    """systemd ends all processes."""
+
+
+def _end(*_: object) -> None:
+    raise Ended
+
+
+def slots(units: UnitOpener) -> list[Slot]:
     """All sources, the most urgent first: a process that has just become a service may soon end.
 
-    Most of what they tell is thrown away, and in an emulated guest waking up for it costs 10 ms of CPU time,
-    hundreds of times in a boot. From snap-confine on a service takes 0.3 s there to be executed.
+    Most of what the others tell is thrown away, and in an emulated guest waking up for it costs 10 ms of CPU
+    time, hundreds of times in a boot. The kernel keeps it for those who come later. What is read besides, a
+    file's content or a profile's digest, is read soon after the first of several changes. From snap-confine
+    on a service takes 0.3 s there to be executed.
     """
     return [
-        Slot("the kernel's trace", lambda: TraceWatch(guest_time), rest=0.2),
-        Slot("AppArmor's records", lambda: open_profile_watch(guest_time)),
-        Slot("systemd's signals", UnitOpener(guest_time), rest=0.1),
-        Slot("files", lambda: FileWatch(guest_time), rest=0.2),
+        Slot("the kernel's trace", lambda: TraceWatch(guest_time), soon=0.2, later=0.2, interval=5.0),
+        Slot("AppArmor's records", lambda: open_profile_watch(guest_time), soon=0.3, later=2.4),
+        Slot("systemd's signals", units, soon=1.2, later=1.2),
+        Slot("files", lambda: FileWatch(guest_time), soon=0.3, later=2.4),
     ]
-
-
-def _trouble(request: int, message: str) -> JSON:
-    return {"type": "trouble", "request": request, "message": message}

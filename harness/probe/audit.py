@@ -7,14 +7,15 @@ whether or not an audit daemon runs. Records of this type can only come from the
 
 from __future__ import annotations
 
+import _socket as socket
 import errno
-import re
-import socket
 import struct
-from collections.abc import Callable, Mapping
 
 from . import profiles
-from .wire import JSON
+from .wire import JSON, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
 
 NETLINK_AUDIT = 9
 NLGRP_READLOG = 1
@@ -33,7 +34,6 @@ WHY = "the kernel could not keep all audit records"
 _HEAD = struct.Struct("<IHHII")
 # struct audit_status: mask, enabled, failure, pid, rate_limit, backlog_limit, lost.
 _STATUS = struct.Struct("<7I")
-_PAIR = re.compile(r'(?<=\s)(\w+)=(?:"([^"]*)"|(\S*))')
 
 
 class ProfileWatch:
@@ -129,13 +129,29 @@ def parse_record(record: bytes) -> dict[str, str] | None:
     """The fields of a record that tells of a profile, or None when it is another or damaged."""
     if len(record) < _HEAD.size or _HEAD.unpack_from(record)[1] != AUDIT_AVC:
         return None
+    if b"profile_" not in record:
+        return None  # most tell of what a profile forbids
     text = record[_HEAD.size :].rstrip(b"\0\n").decode("utf-8", "backslashreplace")
     found = {"pid": "", "comm": ""}
-    for key, quoted, bare in _PAIR.findall(text):
+    for key, quoted, bare in _pairs(text):
         found[key] = unhexed(bare) if bare and key in ("name", "comm") else quoted or bare
     is_whole = "name" in found and found["pid"].isdecimal() and found["pid"].isascii()
     is_change = found.get("apparmor") == "STATUS" and found.get("operation") in OPERATIONS
     return found if is_whole and is_change else None
+
+
+def _pairs(text: str) -> Iterator[tuple[str, str, str]]:
+    """Each key with its value, as the second when it was quoted and as the third when not."""
+    chunks = text.split('"')
+    for place in range(0, len(chunks), 2):
+        words = chunks[place].split()
+        has_quoted = bool(words) and words[-1].endswith("=") and chunks[place].endswith("=")
+        for number, word in enumerate(words, start=1):
+            key, equals, bare = word.partition("=")
+            if has_quoted and number == len(words) and place + 1 < len(chunks):
+                yield key, chunks[place + 1], ""
+            elif equals:
+                yield key, "", bare
 
 
 def unhexed(text: str) -> str:

@@ -7,13 +7,13 @@ Protocol"). PID 1 answers root on this socket without any bus, also early in a b
 
 from __future__ import annotations
 
-import socket
+import _socket as socket
 import struct
-from collections.abc import Callable
 
 from .wire import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 PRIVATE_SOCKET = "/run/systemd/private"

@@ -4,30 +4,43 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 from . import daemon
 from .bus import BusError
 from .units import Units
+from .wire import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SNAPD = "snapd.service"
 # A question to systemd costs milliseconds, so that asking again is cheaper than any event source.
 PAUSE = 0.25
 # A reading asks PID 1 a dozen questions, which in an emulated guest costs both 0.2 s of CPU time, just when
-# services are being started. While something is under way, the next one waits for ten times what that took.
-LEISURE = 10
+# services are being started. While something is under way, the next one waits for many times what that took.
+LEISURE = 40
 LONGEST_PAUSE = 2.0
 # Calm must last: between one job and the next that it leads to there is a moment without any.
 CALM_READINGS = 3
 
 
-def await_calm(units: Units, seconds: float, pause: Callable[[float], None] = time.sleep) -> list[str]:
-    """What is still under way after at most `seconds`; empty when nothing was, for some readings in a row."""
+def await_calm(
+    units: Units,
+    seconds: float,
+    pause: Callable[[float], None] = time.sleep,
+    is_starting: Callable[[], bool] = lambda: False,
+) -> list[str]:
+    """What is still under way after at most `seconds`; empty when nothing was, for some readings in a row.
+
+    While `is_starting`, which asks nobody, there is no calm, and systemd is not asked.
+    """
     ends = time.monotonic() + seconds
     calm = 0
     while True:
+        while is_starting() and (remaining := ends - time.monotonic()) > 0:
+            pause(min(LONGEST_PAUSE, remaining))
         began = time.monotonic()
-        left = under_way(units)
+        left = under_way(units) if began >= ends else has_jobs(units) or under_way(units)
         ended = time.monotonic()
         calm = 0 if left else calm + 1
         if calm == CALM_READINGS:
@@ -36,6 +49,15 @@ def await_calm(units: Units, seconds: float, pause: Callable[[float], None] = ti
             return left
         leisure = min(LEISURE * (ended - began), LONGEST_PAUSE) if left else 0.0
         pause(min(max(PAUSE, leisure), ends - ended))
+
+
+def has_jobs(units: Units) -> list[str]:
+    """Whether systemd has any, at the price of one number."""
+    try:
+        jobs = units.job_count()
+    except BusError as error:
+        return [f"systemd: {error.strerror}"]
+    return [f"{jobs} jobs"] if jobs else []
 
 
 def under_way(units: Units) -> list[str]:

@@ -3,21 +3,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import socket
-from collections.abc import Iterator
 
 from . import elf, processes
+from .files import SYSTEM_KEY
+from .sha256 import hex_of
 from .wire import JSON, TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import BinaryIO
 
 EXECUTABLE = "/usr/lib/snapd/snapd"
 TOOLS = ("snap-seccomp", "snap-confine", "snap-exec", "snap-update-ns")
-SYSTEM_KEY = "/var/lib/snapd/system-key"
 API_SOCKET = "/run/snapd.socket"
 API_SECONDS = 20.0
 # Without a store the device is never initialised: that change stays under way for good.
@@ -51,7 +51,7 @@ def read_system_key(problems: list[str], path: str = SYSTEM_KEY) -> JSON | None:
     except (OSError, ValueError, KeyError, TypeError) as error:
         problems.append(f"cannot read {path}: {error}")
         return None
-    digest = hashlib.sha256(raw).hexdigest()
+    digest = hex_of(raw)
     key = {"build_id": build_id, "version": version, "sha256": digest, "changed": changed}
     return {"type": "system-key", **key}
 

@@ -8,11 +8,15 @@ snap-exec, and that the snap's own program.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
 
 from . import elf, processes, starts
-from .trace import Event, Executed, FilterInstalled, Forked
-from .wire import JSON
+from .trace import Executed, FilterInstalled, Forked
+from .wire import JSON, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from .trace import Event
 
 CONFINE, EXEC = "snap-confine", "snap-exec"
 TOOLS = ("snap-update-ns", "snap-discard-ns", "snap-seccomp", "snap-failure", "snapd-apparmor")

@@ -3,16 +3,14 @@
 
 from __future__ import annotations
 
-import fnmatch
-import glob
-import hashlib
 import os
-import re
 import struct
 
+from .sha256 import hex_of
 from .wire import JSON
 
 BIN2_HEADER = 128
+SYSTEM_KEY = "/var/lib/snapd/system-key"
 
 
 class Kind:
@@ -22,6 +20,17 @@ class Kind:
         self.kind = kind
         self.pattern = pattern
         self.suffix = suffix
+        self._directory, name = os.path.split(pattern)
+        self._first, _, self._last = name.partition("*")
+
+    def has(self, directory: str, name: str) -> bool:
+        """Whether the file of that name in that directory is of this kind."""
+        wanted = self._directory
+        if wanted.endswith("/*"):
+            directory, wanted = os.path.dirname(directory), wanted[:-2]
+        long_enough = len(name) >= len(self._first) + len(self._last)
+        is_named = long_enough and name.startswith(self._first) and name.endswith(self._last)
+        return is_named and directory == wanted
 
 
 KINDS = (
@@ -35,18 +44,13 @@ KINDS = (
 )
 
 # `# BUILD-ID LIBSECCOMP HASH FEATURES`, which snapd 2.39 and later write into every source.
-_VERSION_LINE = re.compile(rb"^# ([0-9a-f]{16,}) \d[\w.~+-]* [0-9a-f]{16,}\b", re.MULTILINE)
+_VERSION_LINE = rb"(?m)^# ([0-9a-f]{16,}) \d[\w.~+-]* [0-9a-f]{16,}\b"
 
 
 def kind_of(path: str) -> Kind | None:
     """The kind of a policy file, by its path; None when it is none."""
-    directory, base = os.path.split(path)
-    for kind in KINDS:
-        where, pattern = os.path.split(kind.pattern)
-        is_there = directory.count("/") == where.count("/") and fnmatch.fnmatchcase(directory, where)
-        if is_there and fnmatch.fnmatchcase(base, pattern):
-            return kind
-    return None
+    directory, name = os.path.split(path)
+    return next((kind for kind in KINDS if kind.has(directory, name)), None)
 
 
 def name_of(kind: Kind, path: str) -> str:
@@ -72,6 +76,8 @@ class FileReader:
 
     def read_all(self, problems: list[str]) -> list[JSON]:
         """Every policy file there is; what cannot be read becomes a problem. Forgets what has gone."""
+        import glob  # noqa: PLC0415
+
         before, self._known = self._known, {}
         found: list[JSON] = []
         for kind in KINDS:
@@ -106,13 +112,15 @@ class FileReader:
 
 def understand(kind: str, raw: bytes) -> Content:
     """Digest a file and what is inside it; `parts` is empty for a file not of its kind's form."""
-    digest = hashlib.sha256(raw).hexdigest()
+    digest = hex_of(raw)
     if kind == "seccomp-bin":
         return Content(digest, {"whole": digest}, "")
     if kind == "seccomp-bin2":
         return Content(digest, split_bin2(raw), "")
     if kind == "seccomp-source":
-        line = _VERSION_LINE.search(raw[:4096])
+        import re  # noqa: PLC0415
+
+        line = re.search(_VERSION_LINE, raw[:4096])
         return Content(digest, {}, line[1].decode() if line else "")
     return Content(digest, {}, "")
 
@@ -126,13 +134,13 @@ def split_bin2(raw: bytes) -> dict[str, str]:
         return {}
     allow, deny = struct.unpack_from("<II", raw, 8)
     if raw[3]:
-        return {"unrestricted": hashlib.sha256(b"").hexdigest()}
+        return {"unrestricted": hex_of(b"")}
     if len(raw) != BIN2_HEADER + allow + deny:
         return {}
     middle = BIN2_HEADER + allow
     return {
-        "allow": hashlib.sha256(raw[BIN2_HEADER:middle]).hexdigest(),
-        "deny": hashlib.sha256(raw[middle:]).hexdigest(),
+        "allow": hex_of(raw[BIN2_HEADER:middle]),
+        "deny": hex_of(raw[middle:]),
     }
 
 

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
 
-from .daemon import SYSTEM_KEY
 from .fanotify import FAN_ONDIR, FAN_Q_OVERFLOW, GONE, WRITTEN, Change, Fanotify
-from .files import kind_of, name_of, understand
-from .wire import JSON
+from .files import SYSTEM_KEY, kind_of, name_of, understand
+from .wire import JSON, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 WATCHED = ("/var/lib/snapd", "/var/cache/apparmor", "/run/snapd")
 NAMESPACES = "/run/snapd/ns"

@@ -4,32 +4,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 from . import daemon, profiles
 from .bus import BusError
 from .calm import SNAPD
+from .clock import boot_id, guest_time
 from .files import FileReader
 from .units import Units, is_launcher, waits_in
 from .wire import JSON, TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import TypeVar
 
     T = TypeVar("T")
 
 NOTHING: list[str] = []
-
-
-def boot_id() -> str:
-    """The kernel's name for this boot (random(4))."""
-    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-        return file.read().strip()
-
-
-def guest_time() -> int:
-    """Nanoseconds of CLOCK_BOOTTIME."""
-    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 
 
 class Looker:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import os
 
@@ -28,7 +27,9 @@ class Marker:
 
     def seen(self) -> bool:
         """Whether the file is there; forgets what made the descriptor readable."""
-        with contextlib.suppress(BlockingIOError):
+        try:
             while os.read(self.descriptor, 4096):
                 continue
+        except BlockingIOError:
+            pass
         return os.path.exists(self._path)

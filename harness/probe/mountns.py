@@ -7,14 +7,15 @@ current one, of what it made. Both have lines as fstab(5), read as snapd reads t
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
 import time
-from collections.abc import Callable, Iterable
 
 from .kernelfile import read_text
-from .wire import JSON
+from .sha256 import hex_of
+from .wire import JSON, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 DESIRED = "/var/lib/snapd/mount/{}.fstab"
 CURRENT = "/run/snapd/ns/{}.fstab"
@@ -27,7 +28,6 @@ OF_ITS_OWN = frozenset(("x-snapd.synthetic", "x-snapd.origin=rootfs", "x-snapd.o
 # An entry that may be left out when there is nothing to mount.
 MAY_MISS = "x-snapd.ignore-missing"
 
-_ESCAPED = re.compile(r"\\([0-7]{3})")
 _LEAST_FIELDS = 3
 _POINT = 4  # the fifth field of proc_pid_mountinfo(5)
 
@@ -116,7 +116,7 @@ def read_profile(path: str) -> Profile:
     bad = [number for number, fields in found if len(fields) < _LEAST_FIELDS]
     entries = [_entry(fields) for _, fields in found if len(fields) >= _LEAST_FIELDS]
     return Profile(
-        hashlib.sha256(raw).hexdigest(),
+        hex_of(raw),
         [entry for entry in entries if entry.is_mount()],
         changed,
         f"line {bad[0]} of {path} is no mount entry" if bad else "",
@@ -147,7 +147,13 @@ def _entry(fields: list[str]) -> Entry:
 
 def unescaped(field: str) -> str:
     """A field with `\\040` and the like as the characters that they stand for."""
-    return _ESCAPED.sub(lambda found: chr(int(found[1], 8)), field)
+    first, *parts = field.split("\\")
+    return first + "".join(_octal(part[:3]) + part[3:] for part in parts)
+
+
+def _octal(digits: str) -> str:
+    is_octal = len(digits) == 3 and all(digit in "01234567" for digit in digits)
+    return chr(int(digits, 8)) if is_octal else f"\\{digits}"
 
 
 def mount_points(pid: int, proc: str = "/proc") -> set[str] | None:

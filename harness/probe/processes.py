@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import re
 
 from . import tracing
 from .kernelfile import read_bytes, read_text
@@ -13,7 +12,6 @@ from .wire import JSON
 LONGEST_COMMAND_LINE = 4096
 TICK = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 CGROUPS = ("/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/sys/fs/cgroup/systemd")
-_LABEL = re.compile(r"(.*) \((\w+)\)")
 
 
 def exe_of(pid: int, proc: str = "/proc") -> str:
@@ -107,8 +105,10 @@ def _label(pid: int) -> tuple[str, str, str]:
             text = _text(path)
         except OSError:
             continue
-        found = _LABEL.fullmatch(text)
-        return (found[1], found[2], "") if found else (text, "", "")
+        label, opened, mode = text.rpartition(" (")
+        mode, closed = mode[:-1], mode[-1:]
+        has_mode = opened and closed == ")" and mode.isidentifier()
+        return (label, mode, "") if has_mode else (text, "", "")
     return "", "", "cannot read the AppArmor label"
 
 

@@ -7,6 +7,7 @@ could write lines of its own into the text; and text has no nanoseconds.
 
 from __future__ import annotations
 
+import os
 import struct
 
 PAGE_SIZE = 4096
@@ -18,7 +19,14 @@ SIZE_MASK = (1 << 20) - 1
 ABSOLUTE_MASK = (1 << 59) - 1
 
 _HEAD = struct.Struct("<QQ")
-_WORD = struct.Struct("<I")
+_WORDS = struct.Struct("<II")
+
+
+def open_buffers(place: str) -> list[int]:
+    """The buffers of all CPUs of a trace at `place`, to be read without waiting. Raises OSError."""
+    names = sorted(name for name in os.listdir(f"{place}/per_cpu") if name.startswith("cpu"))
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+    return [os.open(f"{place}/per_cpu/{name}/trace_pipe_raw", flags) for name in names]
 
 
 def read_page(raw: bytes) -> tuple[list[tuple[int, bytes]], bool]:
@@ -37,9 +45,8 @@ def _records(raw: bytes, time: int, ends: int) -> list[tuple[int, bytes]]:
     found: list[tuple[int, bytes]] = []
     place = _HEAD.size
     while place + 8 <= ends:
-        (head,) = _WORD.unpack_from(raw, place)
+        head, word = _WORDS.unpack_from(raw, place)
         kind, delta = head & 31, head >> 5
-        (word,) = _WORD.unpack_from(raw, place + 4)
         place += 4
         if kind in (TIME_EXTEND, TIME_STAMP):
             stamp = (word << DELTA_BITS) + delta

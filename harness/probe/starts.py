@@ -3,22 +3,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
-from collections.abc import Callable
 
 from . import mountns, processes, profiles
 from .kernelfile import read_text
-from .wire import JSON
+from .sha256 import hex_of
+from .wire import JSON, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # Mounts that come and go there are the system's; no snap can have a layout there (snapd's snap/validate.go).
 OF_THE_SYSTEM = ("/run/", "/var/lib/snapd/hostfs/")
 BPF_MAPS = "/sys/fs/bpf/snap"
 # What changes from boot to boot in a line of proc_pid_mountinfo(5): the mount's and its parent's id, the
 # device, the numbers of peer groups, of loop devices, and the inodes of mounted namespaces.
-_IDS = re.compile(r"^\d+ \d+ \d+:\d+ ", re.MULTILINE)
-_CHANGING = re.compile(r"([ :](?:shared|master):| propagate_from:|/dev/loop|:\[(?=\d+\]))\d+")
+_IDS = 3
+_PEERS = ("shared:", "master:", "propagate_from:")
+_LOOP = "/dev/loop"
+_DIGITS = "0123456789"
 
 
 def read_start(at: int, tag: str, pid: int, exe: str, now: Callable[[], int]) -> JSON:
@@ -47,11 +50,26 @@ def read_start(at: int, tag: str, pid: int, exe: str, now: Callable[[], int]) ->
 def mounts_digest(pid: int, proc: str = "/proc") -> str:
     """One digest over the mounts that a process sees, without the system's own; empty when it has gone."""
     try:
-        lines = _CHANGING.sub(r"\1", _IDS.sub("", read_text(f"{proc}/{pid}/mountinfo"))).splitlines()
+        lines = read_text(f"{proc}/{pid}/mountinfo").split("\n")
     except OSError:
         return ""
-    kept = sorted(line for line in lines if not line.partition(" ")[2].startswith(OF_THE_SYSTEM))
-    return hashlib.sha256("\n".join(kept).encode()).hexdigest()
+    rows = (line.split(" ")[_IDS:] for line in lines)
+    kept = [" ".join(map(_lasting, row)) for row in rows if row and not _is_of_the_system(row)]
+    return hex_of("\n".join(sorted(kept)).encode())
+
+
+def _is_of_the_system(row: list[str]) -> bool:
+    return len(row) > 1 and row[1].startswith(OF_THE_SYSTEM)
+
+
+def _lasting(field: str) -> str:
+    """A field without the numbers that change."""
+    if field.startswith(_PEERS):
+        return field[: field.index(":") + 1]
+    if field.startswith(_LOOP):
+        return _LOOP + field[len(_LOOP) :].lstrip(_DIGITS)
+    kind, opened, inode = field.partition(":[")
+    return f"{kind}:[]" if opened and inode.rstrip("]").isdigit() else field
 
 
 def device_of(pid: int, tag: str, proc: str = "/proc", maps: str = BPF_MAPS) -> str:

@@ -9,12 +9,13 @@ it runs. The file system is attached nowhere: the guest's table of mounts stays 
 from __future__ import annotations
 
 import ctypes
-import glob
 import os
-import re
-from collections.abc import Callable
 
-from .ringbuffer import PAGE_SIZE, read_page
+from .ringbuffer import PAGE_SIZE, open_buffers, read_page
+from .wire import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 # The same numbers on every architecture (include/uapi/asm-generic/unistd.h).
 FSOPEN, FSCONFIG, FSMOUNT = 430, 431, 432
@@ -29,8 +30,6 @@ FILTER = "revert_safety/filter_installed"
 FILTER_PROBE = f"r:{FILTER} do_seccomp op=$arg1:u32 ret=$retval:s64"
 SECCOMP_SET_MODE_FILTER = 1
 MOST_ROUNDS = 64
-
-_FIELD = re.compile(r"field:[^;]*?(\w+)(?:\[\d*\])?;\s*offset:(\d+);\s*size:(\d+);")
 
 
 class Executed:
@@ -81,10 +80,7 @@ class Trace:
         self._switch_on(FORK, _forked)
         self.execs_since = 0 if is_kept else now()
         self.filters_since = self._probe_filters()
-        self.descriptors = [
-            os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-            for path in sorted(glob.glob(f"{top}/per_cpu/cpu*/trace_pipe_raw"))
-        ]
+        self.descriptors = open_buffers(top)
 
     def read(self) -> tuple[list[Event], bool]:
         """What has happened since, in order of time, and whether some of it is lost.
@@ -101,20 +97,17 @@ class Trace:
             for page in pages:
                 records, lost = read_page(page)
                 missed = missed or lost
-                found += [event for at, raw in records if (event := self._understood(at, raw))]
-        return sorted(found, key=lambda event: event.at), missed
-
-    def _understood(self, at: int, raw: bytes) -> Event | None:
-        kind = self._kinds.get(int.from_bytes(raw[:2], "little"))
-        return kind(at, raw) if kind else None
+                for at, raw in records:
+                    make = self._kinds.get(int.from_bytes(raw[:2], "little"))
+                    if make:
+                        found.append(make(at, raw))
+        found.sort(key=_time)
+        return found, missed
 
     def _switch_on(
         self, event: str, make: Callable[[dict[str, slice]], Callable[[int, bytes], Event]]
     ) -> None:
-        fields = {
-            name: slice(int(offset), int(offset) + int(size))
-            for name, offset, size in _FIELD.findall(self._read(f"events/{event}/format"))
-        }
+        fields = dict(_fields(self._read(f"events/{event}/format")))
         self._kinds[int(self._read(f"events/{event}/id"))] = make(fields)
         self._write(f"events/{event}/enable", "1")
 
@@ -168,6 +161,20 @@ def is_from_start(cmdline: str = "/proc/cmdline") -> bool:
     events = [word.partition("=")[2].split(",") for word in words if word.startswith("trace_event=")]
     wanted = {event.replace("/", ":") for event in (EXEC, FORK)}
     return wanted <= {event for listed in events for event in listed}
+
+
+def _fields(text: str) -> Iterator[tuple[str, slice]]:
+    """Where each field of an event lies, from lines like `field:pid_t pid;	offset:12;	size:4;	signed:1;`."""
+    for line in text.splitlines():
+        parts = [part.strip() for part in line.split(";")]
+        if len(parts) > 2 and parts[0].startswith("field:"):
+            name = parts[0].split()[-1].partition("[")[0]
+            start = int(parts[1].removeprefix("offset:"))
+            yield name, slice(start, start + int(parts[2].removeprefix("size:")))
+
+
+def _time(event: Event) -> int:
+    return event.at
 
 
 def _page(descriptor: int) -> bytes:

@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 
 from . import trace
+from .bell import Bell
 from .execs import Execs
-from .wire import JSON
+from .wire import JSON, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # Who opens it has what the kernel kept since its start; a second witness of the same boot has not.
 TAKEN = "/run/revert-safety/trace-taken"
@@ -23,7 +26,8 @@ class TraceWatch:
         self._execs = Execs(now)
         self._now = now
         self._seen_until = 0
-        self.descriptors = self._trace.descriptors
+        self._bell = _bell(top)
+        self.descriptors = self._bell.descriptors if self._bell else self._trace.descriptors
 
     @property
     def is_urgent(self) -> bool:
@@ -41,6 +45,8 @@ class TraceWatch:
     def read(self) -> list[JSON]:
         """What has happened since."""
         before, self._seen_until = self._seen_until, self._now()
+        if self._bell:
+            self._bell.silence()  # before the trace is read: what comes meanwhile rings again
         events, missed = self._trace.read()
         said = self._execs.understand(events)
         if missed:
@@ -55,8 +61,16 @@ class TraceWatch:
 
     def close(self) -> None:
         """Let the buffers go; the kernel goes on recording."""
-        for descriptor in self.descriptors:
+        for descriptor in {*self.descriptors, *self._trace.descriptors}:
             os.close(descriptor)
+
+
+def _bell(top: str) -> Bell | None:
+    """None where every event has to wake the witness."""
+    try:
+        return Bell(top)
+    except OSError:
+        return None
 
 
 def _is_first(marker: str) -> bool:

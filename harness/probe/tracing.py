@@ -10,12 +10,13 @@
 
 from __future__ import annotations
 
+import _thread
 import ctypes
 import errno
-import hashlib
 import os
-import threading
 import time
+
+from .sha256 import hex_of
 
 PTRACE_DETACH = 17
 PTRACE_SEIZE = 0x4206
@@ -39,7 +40,7 @@ class Filter:
     def __init__(self, index: int, program: bytes) -> None:
         self.index = index
         self.length = len(program) // INSTRUCTION_SIZE
-        self.sha256 = hashlib.sha256(program).hexdigest()
+        self.sha256 = hex_of(program)
 
 
 def read_filters(pid: int) -> list[Filter]:
@@ -50,15 +51,19 @@ def read_filters(pid: int) -> list[Filter]:
     answer: list[Filter] = []
     failure: list[OSError] = []
 
+    running = _thread.allocate_lock()
+
     def trace() -> None:
         try:
             answer.extend(_read_stopped(pid))
         except OSError as error:
             failure.append(error)
+        finally:
+            running.release()
 
-    thread = threading.Thread(target=trace, name="tracer")
-    thread.start()
-    thread.join()
+    running.acquire()
+    _thread.start_new_thread(trace, ())
+    running.acquire()
     if failure:
         raise failure[0]
     return answer

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 
 from . import processes
@@ -17,11 +16,19 @@ MANAGER_PATH = "/org/freedesktop/systemd1"
 MANAGER = "org.freedesktop.systemd1.Manager"
 UNIT = "org.freedesktop.systemd1.Unit"
 SERVICE = "org.freedesktop.systemd1.Service"
-SNAP_UNITS = "/etc/systemd/system/snap.*.service"
+UNITS = "/etc/systemd/system"
 
 # systemd's own step (since systemd 255), the client (in snapd 2.77 a link to snapd), the launcher and its
 # last step: a main process that is one of them is not the service yet.
 LAUNCHERS = ("systemd-executor", "snap", "snapd", "snap-confine", "snap-exec")
+
+
+def _on_disk(directory: str = UNITS) -> list[str]:
+    try:
+        names = os.listdir(directory)
+    except OSError:
+        return []
+    return [name for name in names if name.startswith("snap.") and name.endswith(".service")]
 
 
 def object_path(unit: str) -> str:
@@ -55,12 +62,16 @@ class Units:
         (jobs,) = self._bus.call(MANAGER_PATH, MANAGER, "ListJobs")
         return sorted(f"{job[1]}/{job[2]}" for job in jobs)
 
+    def job_count(self) -> int:
+        """How many jobs wait or run."""
+        return int(self._bus.property(MANAGER_PATH, MANAGER, "NJobs"))
+
     def snap_services(self) -> list[str]:
         """The service units of snaps, loaded or only on disk, by name."""
         (loaded,) = self._bus.call(
             MANAGER_PATH, MANAGER, "ListUnitsByPatterns", "asas", [], ["snap.*.service"]
         )
-        return sorted({row[0] for row in loaded} | {os.path.basename(path) for path in glob.glob(SNAP_UNITS)})
+        return sorted({row[0] for row in loaded} | {*_on_disk()})
 
     def failed(self) -> list[str]:
         """The units that have failed, by name."""

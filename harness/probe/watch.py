@@ -3,24 +3,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from collections.abc import Set as AbstractSet
+import select
 
-from .look import boot_id, guest_time
+from .clock import boot_id, guest_time
 from .wire import JSON, TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from collections.abc import Set as AbstractSet
     from typing import Protocol
 else:
     Protocol = object
 
 MOST_IN_A_LINE = 200
-RETRY_SECONDS = 0.2
 SECOND = 1_000_000_000
+RETRY = SECOND
 GRACE = 10 * SECOND
 # How soon a source is read again follows what a reading costs: milliseconds where the guest is emulated, some
-# ten microseconds elsewhere.
-LEISURE = 20
+# ten microseconds elsewhere. There the ticks are the same for all sources, so that one waking-up serves many.
+LEISURE = 100
+URGENT_SECONDS = 0.2
 
 
 class Source(Protocol):
@@ -46,29 +48,50 @@ class Slot:
     """A source that is open, or not yet, or given up.
 
     `open_it` returns None while there is nothing to open yet, and raises OSError when there will not be.
-    After a reading the source is left alone for LEISURE times what that took, `rest` seconds at most, unless
-    it is urgent.
+    After a reading the source is left alone for LEISURE times what that took, at most `soon` seconds when it
+    told of something and at most `later` when not, unless it is urgent. One that does not wake the witness
+    for all that it has is read every `interval` seconds as well, and while it is urgent every URGENT_SECONDS.
     """
 
-    def __init__(self, name: str, open_it: Callable[[], Source | None], rest: float = 0.0) -> None:
+    def __init__(
+        self,
+        name: str,
+        open_it: Callable[[], Source | None],
+        soon: float = 0.0,
+        later: float = 0.0,
+        interval: float | None = None,
+    ) -> None:
         self.name = name
         self.source: Source | None = None
         self.is_waiting = True
         self._open_it = open_it
         self._read_at = guest_time()
-        self._rest = int(rest * SECOND)
+        self._soon = int(soon * SECOND)
+        self._later = int(later * SECOND)
+        self._interval = interval
         self._rests_until = 0
         self._lost: list[JSON] = []
 
-    @property
-    def descriptors(self) -> list[int]:
-        """What to wait for, once the time to rest has passed."""
-        return self.source.descriptors if self.source and not self.rests else []
+    def awaited(self, now: int) -> tuple[list[int], int]:
+        """What to wait for, and the time at which to look again at the latest (0: any)."""
+        if not self.source:
+            return [], now + RETRY if self.is_waiting else 0
+        if now < self._rests_until:
+            return [], self._rests_until
+        return self.source.descriptors, self.due
 
     @property
-    def rests(self) -> float:
-        """For how long it is left alone after a reading, in seconds, so that the next one finds more."""
-        return max(self._rests_until - guest_time(), 0) / SECOND if self.source else 0.0
+    def due(self) -> int:
+        """When it is to be read though nothing wakes the witness; 0: never."""
+        if self._interval is None or not self.source:
+            return 0
+        interval = URGENT_SECONDS if self.source.is_urgent else self._interval
+        return self._read_at + int(interval * SECOND)
+
+    @property
+    def has_something(self) -> bool:
+        """Whether there is something to read at this moment."""
+        return bool(self.source and select.select(self.source.descriptors, [], [], 0)[0])
 
     def open(self) -> list[JSON]:
         """Try to open it; what to tell of that. Raises OSError when it is given up."""
@@ -86,7 +109,7 @@ class Slot:
         before, self._read_at = self._read_at, guest_time()
         try:
             said = self.source.read()
-            self._let_rest(self.source.is_urgent)
+            self._let_rest(self._soon if said else self._later)
             return said
         except OSError as error:
             lost = {"type": "lost", "since": before, "why": f"{self.name}: {error.strerror or error}"}
@@ -95,9 +118,11 @@ class Slot:
             self.source, self.is_waiting = None, True
             return []
 
-    def _let_rest(self, is_urgent: bool) -> None:
+    def _let_rest(self, most: int) -> None:
+        """Until a whole multiple of the time, so that sources that rest alike are read together."""
         ended = guest_time()
-        self._rests_until = ended + min(self._rest, 0 if is_urgent else LEISURE * (ended - self._read_at))
+        left = 0 if not most or (self.source and self.source.is_urgent) else most - ended % most
+        self._rests_until = ended + min(left, LEISURE * (ended - self._read_at))
 
     def _told_lost(self) -> list[JSON]:
         """What was lost by an end, when there is a new beginning or it is clear that there will be none soon.
@@ -124,17 +149,17 @@ class Watch:
         """How many lines it has said in this boot."""
         return self._number
 
-    @property
-    def descriptors(self) -> list[int]:
-        """What to wait for."""
-        return [descriptor for slot in self._slots for descriptor in slot.descriptors]
-
-    @property
-    def patience(self) -> float | None:
-        """How long to wait for them at most, in seconds: until a source is to be tried or read again."""
-        times = [rests for slot in self._slots if (rests := slot.rests)]
-        times += [RETRY_SECONDS for slot in self._slots if slot.is_waiting][:1]
-        return min(times, default=None)
+    def awaited(self) -> tuple[list[int], float | None]:
+        """What to wait for, and for how many seconds at most: until a source is to be tried or read again."""
+        now = guest_time()
+        descriptors: list[int] = []
+        earliest = 0
+        for slot in self._slots:
+            found, at = slot.awaited(now)
+            descriptors += found
+            if at and (not earliest or at < earliest):
+                earliest = at
+        return descriptors, max(earliest - now, 0) / SECOND if earliest else None
 
     def open(self) -> None:
         """Open what is not open yet."""
@@ -147,16 +172,21 @@ class Watch:
                     self._say({"type": "trouble", "request": 0, "message": words})
 
     def read(self, ready: AbstractSet[int]) -> None:
-        """Read the sources of these descriptors, and the most urgent again after each other one."""
-        if not ready:
-            return
-        urgent = self._slots[0]
+        """Read the sources of these descriptors, and the most urgent also after each other one."""
         occurred: list[JSON] = []
+        now = guest_time()
         for slot in self._slots:
-            if not ready.isdisjoint(slot.descriptors):
+            if 0 < slot.due <= now or (
+                ready and slot.source and not ready.isdisjoint(slot.source.descriptors)
+            ):
                 occurred += slot.read()
-                occurred += urgent.read() if slot is not urgent else []
+                urgent = self._slots[0]
+                occurred += urgent.read() if slot is not urgent and urgent.has_something else []
         self._tell(occurred)
+
+    def read_all(self) -> None:
+        """Read every source, whether it rests or not."""
+        self._tell([one for slot in self._slots for one in slot.read()])
 
     def _tell(self, occurred: list[JSON]) -> None:
         for start in range(0, len(occurred), MOST_IN_A_LINE):

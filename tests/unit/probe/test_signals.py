@@ -295,3 +295,45 @@ def test_a_pid_1_that_refuses_is_not_asked_again(tmp_path: Path) -> None:
             connection.sendall(b"DATA\r\nREJECTED\r\n")
             with pytest.raises(OSError, match="refuses"):
                 opener()
+
+
+def test_it_knows_without_asking_whether_a_unit_is_on_its_way(tmp_path: Path) -> None:
+    path = str(tmp_path / "private")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(path)
+        listening.listen()
+        opener = UnitOpener(lambda: 1, path)
+        assert not opener.is_on_its_way("snapd.service")
+        opener()
+        pid1, _ = listening.accept()
+        with pid1:
+            pid1.sendall(HELLO)
+            watch = opener()
+            assert watch is not None
+            seen = []
+            for serial, active in enumerate(("inactive", "activating", "active", "deactivating"), start=1):
+                pid1.sendall(of_unit(serial, states(active, "any", serial), "snapd.service"))
+                watch.read()
+                seen.append(opener.is_on_its_way("snapd.service"))
+            assert seen == [False, True, False, True]
+            watch.close()
+            assert not opener.is_on_its_way("snapd.service")
+
+
+def test_words_of_a_service_are_not_taken_for_properties(pair: tuple[socket.socket, UnitWatch]) -> None:
+    pid1, watch = pair
+    words = {"StatusText": "ActiveState SubState\x0b\x01s", **states("active", "running", 5)}
+    pid1.sendall(of_unit(1, words))
+    (change,) = told(watch)
+    assert (change.unit.active_state, change.unit.sub_state) == ("active", "running")
+
+
+def test_what_has_come_in_part_waits_for_the_rest(pair: tuple[socket.socket, UnitWatch]) -> None:
+    pid1, watch = pair
+    raw = of_unit(1, states("active", "running", 5)) + of_unit(2, states("failed", "failed", 6))
+    for cut in range(0, len(raw), 50):
+        pid1.sendall(raw[cut : cut + 50])
+        found = told(watch)
+        if cut + 50 < len(raw):
+            continue
+        assert [change.unit.active_state for change in found] == ["failed"]

@@ -33,6 +33,7 @@ from harness.model.wire import (
     Hello,
     Looked,
     LookRequest,
+    Occurred,
     Ready,
     Released,
     ReleaseRequest,
@@ -45,6 +46,7 @@ from harness.probe.holds import Holds
 from harness.probe.look import Looker, launching
 from harness.probe.marker import Marker
 from harness.probe.units import OF_SERVICE
+from harness.probe.watch import Slot, Watch
 
 SERVICE = "snap.bluez.bluez.service"
 END = b"end of the test"
@@ -59,6 +61,10 @@ class FakeUnits:
     def jobs(self) -> list[str]:
         self._answer()
         return []
+
+    def job_count(self) -> int:
+        self._answer()
+        return 0
 
     def state(self, _unit: str) -> tuple[str, str]:
         self._answer()
@@ -195,9 +201,10 @@ class Life:
         self.host.settimeout(30)
         self._marker = tmp_path / "sshd.pid"
         life = agent.Agent(MortalPort(self._guest.fileno()), Marker(str(self._marker)), [])
-        life._holds = Holds(str(tmp_path))
-        life._units = units  # type: ignore[assignment]
-        life._looker = Looker(units, files.FileReader("/nowhere"))  # type: ignore[arg-type]
+        answers = life.answers()
+        answers._holds = Holds(str(tmp_path))
+        answers._units = units  # type: ignore[assignment]
+        answers._looker = Looker(units, files.FileReader("/nowhere"))  # type: ignore[arg-type]
         life.hello()
         self._received = self.host.makefile("rb")
         self._thread = threading.Thread(target=self._live, args=(life,), daemon=True)
@@ -298,6 +305,22 @@ def test_a_look_that_meets_a_service_on_its_way_is_not_settled() -> None:
     there = {"unit": {"name": SERVICE}, "processes": [{"main": True, "exe": "/snap/bluez/x1/bluetoothd"}]}
     helper = {"unit": {"name": SERVICE}, "processes": [{"main": False, "exe": "/snap/core/x1/usr/bin/snap"}]}
     assert launching([on_its_way, there, helper]) == [f"{SERVICE} waits in snap"]
+
+
+def test_ended_by_systemd_it_tells_of_all_there_is(tmp_path: Path) -> None:
+    host, guest = socket.socketpair()
+    source = {"type": "executed", "at": 1, "pid": 1, "exe": "/x"}
+    with host, guest:
+        ended = agent.Agent(agent.Port(guest.fileno()), Marker(str(tmp_path / "sshd.pid")), [])
+        monkey = Slot("x", lambda: None)
+        monkey.read = lambda: [source]  # type: ignore[method-assign]
+        ended._watch = Watch(ended._port.say, [monkey])
+        ended.end()
+        empty, line, _ = host.recv(1 << 16).split(b"\n")
+    occurred = codec.loads(Said, line)
+    assert empty == b""
+    assert isinstance(occurred, Occurred)
+    assert len(occurred.occurrences) == 1
 
 
 class HastyUnits(FakeUnits):
