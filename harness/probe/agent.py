@@ -99,12 +99,17 @@ class Agent:
         while True:
             if self._wait([self._port.descriptor], None):
                 for line in self._port.lines():
-                    self._port.say(self.answers().to(line, lambda: self._watch.told))
+                    self._port.say(self.answers().to(line, self._told))
 
     def end(self) -> None:
         """Tell of what is still to be read, when there will be no later."""
         self._port.write(b"\n")  # it may have been ended within a line
         self._watch.read_all()
+
+    def _told(self) -> int:
+        """How many lines tell of what has happened until now, with what was not read yet."""
+        self._watch.read_all()
+        return self._watch.told
 
     def answers(self) -> Answers:
         """Whoever answers requests."""

@@ -56,7 +56,7 @@ class Life:
         self.host, self._guest = socket.socketpair()
         self.host.settimeout(30)
         self._marker = tmp_path / "sshd.pid"
-        life = agent.Agent(MortalPort(self._guest.fileno()), Marker(str(self._marker)), [])
+        life = self.agent = agent.Agent(MortalPort(self._guest.fileno()), Marker(str(self._marker)), [])
         answers = life.answers()
         answers._holds = Holds(str(tmp_path))
         answers._units = units  # type: ignore[assignment]
@@ -161,6 +161,21 @@ def test_a_look_that_meets_a_service_on_its_way_is_not_settled() -> None:
     there = {"unit": {"name": SERVICE}, "processes": [{"main": True, "exe": "/snap/bluez/x1/bluetoothd"}]}
     helper = {"unit": {"name": SERVICE}, "processes": [{"main": False, "exe": "/snap/core/x1/usr/bin/snap"}]}
     assert launching([on_its_way, there, helper]) == [f"{SERVICE} waits in snap"]
+
+
+def test_before_a_look_is_answered_all_that_happened_is_told(tmp_path: Path) -> None:
+    life = Life(tmp_path, FakeUnits())
+    life.skip_empty_line()
+    life.said()
+    resting = Slot("x", lambda: None)
+    resting.read = lambda: [{"type": "executed", "at": 1, "pid": 1, "exe": "/x"}]  # type: ignore[method-assign]
+    life.agent._watch._slots.append(resting)
+    life.ask(codec.dumps(LookRequest(6, "", 0.0)).encode() + b"\n")
+    occurred, looked = life.said(), life.said()
+    life.end()
+    assert isinstance(occurred, Occurred)
+    assert isinstance(looked, Looked)
+    assert (len(occurred.occurrences), looked.occurred) == (1, occurred.number)
 
 
 def test_ended_by_systemd_it_tells_of_all_there_is(tmp_path: Path) -> None:
