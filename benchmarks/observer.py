@@ -3,8 +3,8 @@
 
     python benchmarks/observer.py [--boots 20] [--at-once 2] [--seed 1] [--out FILE]
 
-Prepares one disk (the start of scenarios/core-revert/2.57.6-2.68.3-2.57.6.yaml, settled, switched off), and
-then boots it `--boots` times each way, each time on an overlay of its own, in a random order that `--seed`
+Takes one disk (what the start of scenarios/core-revert/2.57.6-2.68.3-2.57.6.yaml left, switched off), and
+boots it `--boots` times each way, each time on an overlay of its own, in a random order that `--seed`
 repeats. What is compared is what systemd and the journal keep in both cases. Of a service, that is the first
 line that its own program logs: the snap `witness` logs one at once, bluetoothd and NetworkManager when they
 have set themselves up, in an emulated guest seconds after they were executed. The journal stamps a line of a
@@ -43,15 +43,16 @@ from benchmarks.observer_stats import (
     stamp,
     table,
 )
+from harness.engine import start_of_run
 from harness.errors import CannotMeasure, HarnessError
 from harness.guest.seed import HOME
 from harness.host.deadline import NotYet, monotonic, wait_until
 from harness.host.signals import terminate_on_signals
+from harness.image.starts import Start
 from harness.lab import Lab, Prepared
 from harness.lab_spec import LabOptions
 from harness.machine import Machine
-from harness.model.plan import Boot as FirstBoot
-from harness.model.plan import ConnectPlug, InstallSnap, Look, Plan
+from harness.model.plan import Plan
 from harness.planning import CATALOGUE, plans_of
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -87,43 +88,28 @@ class Benchmark:
             catalogue=ROOT / CATALOGUE, runs=directory, cache=arguments.cache, qemu=arguments.qemu
         )
         self._labs = {watched: Lab(replace(options, watch=watched), tell) for watched in (True, False)}
-        self._keeping = Lab(replace(options, keep=True), tell)
-        self.plan: Plan = plans_of(SCENARIO, self._keeping.catalogue, {})[0]
+        self.plan: Plan = plans_of(SCENARIO, self._labs[True].catalogue, {})[0]
         self._machines: set[Machine] = set()
         self._lock = threading.Lock()
 
     def host_facts(self) -> Mapping[str, str]:
         """What the host is."""
-        return self._keeping.host_facts()
+        return self._labs[True].host_facts()
 
-    def prepare(self) -> Prepared:
-        """All bytes, with a disk on which the start has been done and that was switched off in order."""
-        prepared = self._keeping.prepare(self.plan)
-        with self._machine(self._keeping, prepared) as (machine, run):
-            for step in self.plan.steps:
-                tell(f"prepare: {step.title}")
-                deadline = machine.patience.deadline(step.timeout)
-                match step.action:
-                    case FirstBoot():
-                        machine.await_boot(deadline)
-                    case InstallSnap() | ConnectPlug():
-                        machine.change(step.action, deadline)
-                    case Look(boot_end=True):
-                        machine.look("settled", deadline, settle=True)
-                        break
-                    case _:
-                        continue
-            tell("prepare: switch off")
-            machine.power_off(machine.patience.deadline(self.plan.timeouts.boot))
-        return replace(prepared, image=replace(prepared.image, disk=run / "machine/disk.qcow2"))
+    def prepare(self) -> tuple[Prepared, Start]:
+        """All bytes, and the start, which the cache may have."""
+        lab = self._labs[True]
+        prepared = lab.prepare(self.plan)
+        with lab.record(self.plan) as (directory, record):
+            return prepared, start_of_run(self.plan, lab, prepared, directory, record, tell)
 
-    def boot(self, number: int, watched: bool, prepared: Prepared) -> Boot:
-        """Boot the prepared disk and measure it; what goes wrong is in the answer's `error`."""
+    def boot(self, number: int, watched: bool, prepared: Prepared, start: Start) -> Boot:
+        """Boot the start's disk and measure it; what goes wrong is in the answer's `error`."""
         how = "with" if watched else "without"
         tell(f"boot {number} ({how}) begins")
         began = monotonic()
         try:
-            with self._machine(self._labs[watched], prepared) as (machine, _):
+            with self._machine(self._labs[watched], prepared, start) as machine:
                 measured = self._measure(machine, number, watched)
         except HarnessError as error:
             measured = Boot(number, watched, error=error.message)
@@ -158,15 +144,15 @@ class Benchmark:
         return wait_until(read, deadline, what="the journal", every=READ_EVERY)
 
     @contextmanager
-    def _machine(self, lab: Lab, prepared: Prepared) -> Iterator[tuple[Machine, Path]]:
+    def _machine(self, lab: Lab, prepared: Prepared, start: Start) -> Iterator[Machine]:
         with (
             lab.record(self.plan) as (directory, record),
-            lab.machine(prepared, directory, record) as machine,
+            lab.machine(prepared, directory, record, start=start) as machine,
         ):
             with self._lock:
                 self._machines.add(machine)
             try:
-                yield machine, directory.path
+                yield machine
             finally:
                 with self._lock:
                     self._machines.discard(machine)
@@ -208,10 +194,10 @@ def carry_out(arguments: argparse.Namespace, measured: list[Boot], out: TextIO |
         benchmark = Benchmark(arguments, Path(scratch))
         told = {"boots": arguments.boots, "at_once": arguments.at_once, "seed": arguments.seed}
         write(out, {**told, "host": benchmark.host_facts()})
-        prepared = benchmark.prepare()
+        prepared, start = benchmark.prepare()
         with ThreadPoolExecutor(arguments.at_once) as workers:
             ways = enumerate(schedule(arguments.boots, arguments.seed), start=1)
-            boots = [workers.submit(benchmark.boot, number, way, prepared) for number, way in ways]
+            boots = [workers.submit(benchmark.boot, number, way, prepared, start) for number, way in ways]
             try:
                 for boot in as_completed(boots):
                     measured.append(boot.result())

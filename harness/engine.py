@@ -7,7 +7,7 @@ written into the record as the step it happened in, its kind and its words, and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from harness.errors import CannotMeasure
@@ -73,7 +73,7 @@ def run_plan(plan: Plan, lab: Lab, tell: Tell) -> Path:
         progress = Progress(tell, len(plan.steps))
         execution = _Execution(plan, record, progress)
         try:
-            start = _start(execution, lab, prepared, directory, record) if plan.start else None
+            start = execution.start(lab, prepared, directory) if plan.start else None
             with lab.machine(prepared, directory, record, plan.perturbation, start=start) as machine:
                 execution.carry_out(plan.steps[len(plan.start) :], machine)
                 record.write(machine.memory())
@@ -89,16 +89,11 @@ def run_plan(plan: Plan, lab: Lab, tell: Tell) -> Path:
     return directory.path
 
 
-def _start(
-    execution: _Execution, lab: Lab, prepared: Prepared, directory: RunDirectory, record: Recorder
+def start_of_run(
+    plan: Plan, lab: Lab, prepared: Prepared, directory: RunDirectory, record: Recorder, tell: Tell
 ) -> Start:
-    plan = execution.plan
-    start = lab.start(
-        plan, prepared, directory, record, lambda machine: execution.carry_out(plan.start, machine)
-    )
-    if not execution.number:
-        execution.skip_start(f"the start is the one of {start.made}")
-    return start
+    """The start of a plan that has one, and nothing of what comes after it; raises as a run's steps do."""
+    return _Execution(plan, record, Progress(tell, len(plan.start))).start(lab, prepared, directory)
 
 
 def _opening(plan: Plan, given: Iterable[ArtifactUsed | FingerprintUsed], lab: Lab, record: Recorder) -> None:
@@ -111,21 +106,30 @@ class _Execution:
     """One plan being carried out; `number` is the step that it is at."""
 
     def __init__(self, plan: Plan, record: Recorder, progress: Progress) -> None:
-        self.plan = plan
+        self._plan = plan
         self._record = record
         self._progress = progress
         self._change: str | None = None
         self._ends: Deadline | None = None
+        self._bytecode: Mapping[str, bytes] = {}
         self.number = ""
 
     def carry_out(self, steps: Iterable[PlannedStep], machine: Machine) -> None:
-        self._ends = self._ends or machine.patience.deadline(self.plan.timeouts.run)
+        self._ends = self._ends or machine.patience.deadline(self._plan.timeouts.run)
         with self._progress.heartbeat(machine.last_words):
             for step in steps:
                 self._step(step, machine, self._ends.earlier_of(machine.patience.deadline(step.timeout)))
 
-    def skip_start(self, why: str) -> None:
-        self._progress.skip(len(self.plan.start), why)
+    def start(self, lab: Lab, prepared: Prepared, directory: RunDirectory) -> Start:
+        """Carry the plan's start out, or have it repeated."""
+        start = lab.start(self._plan, prepared, directory, self._record, self._carry_out_start)
+        if not self.number:
+            self._progress.skip(len(self._plan.start), f"the start is the one of {start.made}")
+        return start
+
+    def _carry_out_start(self, machine: Machine) -> Mapping[str, bytes]:
+        self.carry_out(self._plan.start, machine)
+        return self._bytecode
 
     def _step(self, step: PlannedStep, machine: Machine, deadline: Deadline) -> None:
         self.number = step.number
@@ -146,7 +150,7 @@ class _Execution:
                 self._change = None
                 return machine.reboot(how, deadline, held=held)
             case SwitchOff():
-                machine.power_off(deadline)
+                self._bytecode = machine.power_off(deadline)
                 return ""
             case HoldUnit():
                 machine.hold(action, deadline)

@@ -32,7 +32,7 @@ from harness.image.fingerprints import find_fingerprint, fingerprint_key, obtain
 from harness.image.payload import build_payload
 from harness.image.snapfile import SnapFile
 from harness.image.snaps import build_snap
-from harness.image.starts import Start, disk_in, obtain_start, start_key
+from harness.image.starts import Start, disk_in, keep_bytecode, obtain_start, start_key
 from harness.image.workshop import Workshop, open_workshop
 from harness.lab_spec import Files, LabOptions, machine_spec, with_seed
 from harness.machine import Machine
@@ -172,11 +172,12 @@ class Lab:
         prepared: Prepared,
         directory: RunDirectory,
         record: Recorder,
-        carry_out: Callable[[Machine], None],
+        carry_out: Callable[[Machine], Mapping[str, bytes]],
     ) -> Start:
         """The plan's start: carried out by `carry_out` and kept, or repeated into the record.
 
-        `carry_out` leaves the machine switched off; raises what it raises, and HostLacks.
+        `carry_out` leaves the machine switched off and returns the witness's bytecode. Raises what it raises,
+        and HostLacks.
         """
         since = record.lines
         taken: list[Path] = []
@@ -184,7 +185,7 @@ class Lab:
         def take(place: Path) -> None:
             taken.append(place)
             with self.machine(prepared, directory, record, leaves=disk_in(place)) as machine:
-                carry_out(machine)
+                keep_bytecode(carry_out(machine), place)
             record_start.keep(directory.path, since, place)
 
         key = self._start_key(plan, prepared)
@@ -230,7 +231,13 @@ class Lab:
             scratch = stack.enter_context(self._scratch(directory, is_kept=not leaves))
             keys = RunKeys.generate()
             initrd = scratch / "initrd"
-            seed = make_seed(keys, delays=different.delays, orders=prepared.holds, witness=self.options.watch)
+            seed = make_seed(
+                keys,
+                delays=different.delays,
+                orders=prepared.holds,
+                witness=self.options.watch,
+                bytecode=start.bytecode if start else {},
+            )
             initrd.write_bytes(with_seed(prepared.image.initrd.read_bytes(), seed))
             orders = Orders(scratch / "orders") if prepared.holds else None
             base = start.disk if start else prepared.image.disk

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 from harness.boot_watch import BootWatch
 from harness.errors import CannotMeasure, GuestFailed, InstanceDied, Mistake, TimedOut
 from harness.guest.boots import BootId, await_first_boot, await_new_boot
+from harness.guest.bytecode import compile_command, read_code
 from harness.guest.keys import RunKeys
 from harness.guest.orders import Orders
-from harness.guest.seed import TAKE_ORDERS
+from harness.guest.seed import PROBE, TAKE_ORDERS
 from harness.guest.shell import Shell
 from harness.guest.snapd import Snapd
 from harness.guest.testinfra import CHECKS, host_of
@@ -127,13 +128,18 @@ class Machine:
 
         self._shell = wait_until(log_in, deadline, what="the guest to accept ssh connections", every=1.0)
 
-    def power_off(self, deadline: Deadline) -> None:
-        """Have the guest switch itself off, after which its disk is in order; nothing runs any more."""
+    def power_off(self, deadline: Deadline) -> Mapping[str, bytes]:
+        """Have the guest switch itself off, after which its disk is in order; nothing runs any more.
+
+        Returns the witness's bytecode, by file name; nothing where the guest's Python gives none.
+        """
+        code = read_code(self.shell.run(compile_command(PROBE), deadline, check=False).stdout)
         with self._boots.expected():
             self.shell.run("systemctl --no-block poweroff", deadline)
             self._instance.wait_for("SHUTDOWN", deadline)
         self.close()
         self._instance.quit(deadline)
+        return code
 
     def reboot(self, how: RebootHow, deadline: Deadline, *, held: bool = False) -> str:
         """End this boot and wait for the next (`held`: for its witness); raises as `await_boot` does."""

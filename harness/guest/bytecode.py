@@ -1,55 +1,48 @@
 # SPDX-License-Identifier: GPL-3.0-only
-"""The witness's modules compiled beforehand, by this Python and each that the host has.
+"""The witness's modules compiled beforehand, by the guest's own Python.
 
-To compile them costs an emulated guest some seconds of CPU time at every boot. Python takes a compiled module
-from beside the source when its name and its first bytes are those of the same version (PEP 3147, PEP 552),
-and compiles the source when they are not: so nobody has to know which Python the guest has.
+To compile them costs an emulated guest some seconds of CPU time at every boot. A guest that is switched off
+after its start compiles them once more and hands the code out, and later boots of its disk find it beside the
+sources. Python takes it when its name and its first bytes are those of the same version (PEP 3147, PEP 552),
+and compiles the source when they are not. Nothing on the host ever runs it.
 """
 
 from __future__ import annotations
 
-import sys
-import tempfile
+import base64
+import binascii
+import re
 from collections.abc import Mapping
-from functools import cache
-from pathlib import Path
 
-from harness.errors import HarnessError
-from harness.host.process import run
-from harness.host.programs import find_program
-
-# The versions that the witness runs with.
-PYTHONS = tuple(f"python3.{minor}" for minor in range(10, 15))
 CACHE = "__pycache__"
-_SECONDS = 60.0
+LARGEST = 1 << 20  # of all code together, in bytes
+
+_NAME = re.compile(r"\w+\.cpython-\d+\.pyc")
 
 
-def compiled(sources: Mapping[str, bytes], place: str) -> Mapping[str, bytes]:
-    """What belongs into the directory CACHE beside these modules, by name; the guest has them in `place`.
+def compile_command(place: str) -> str:
+    """Prints the code of the modules in the directory `place`, a name and the content in base64 on each line.
 
-    A Python that cannot compile them gives nothing.
+    It is not compared with its source, as both lie in one archive, and knows no columns.
     """
-    return dict(_compiled(tuple(sorted(sources.items())), place))
+    return f"""\
+again=$(mktemp -d) && cp {place}/*.py "$again" &&
+python3 -I -X no_debug_ranges -m compileall -q --invalidation-mode unchecked-hash \\
+    -s "$again" -p {place} "$again" &&
+for code in "$again"/{CACHE}/*.pyc; do echo "${{code##*/}} $(base64 -w 0 "$code")"; done
+rm -rf "$again"
+"""
 
 
-@cache
-def _compiled(sources: tuple[tuple[str, bytes], ...], place: str) -> tuple[tuple[str, bytes], ...]:
-    with tempfile.TemporaryDirectory(prefix="bytecode-") as scratch:
-        for name, content in sources:
-            Path(scratch, name).write_bytes(content)
-        for python in (Path(sys.executable), *filter(None, map(find_program, PYTHONS))):
-            _compile(python, scratch, place)
-        return tuple((path.name, path.read_bytes()) for path in sorted(Path(scratch, CACHE).glob("*.pyc")))
-
-
-def _compile(python: Path, scratch: str, place: str) -> None:
-    """Bytecode that is not compared with its source, as both are in one archive, and knows no columns."""
-    options = ("-q", "--invalidation-mode", "unchecked-hash", "-s", scratch, "-p", place)
-    try:
-        run(
-            [python, "-I", "-X", "no_debug_ranges", "-m", "compileall", *options, scratch],
-            check=False,
-            timeout=_SECONDS,
-        )
-    except HarnessError:
-        return
+def read_code(printed: str) -> Mapping[str, bytes]:
+    """The files that belong into CACHE; nothing where anything else was printed: a guest may print all."""
+    code: dict[str, bytes] = {}
+    for line in printed.splitlines():
+        name, _, content = line.partition(" ")
+        if not _NAME.fullmatch(name):
+            return {}
+        try:
+            code[name] = base64.b64decode(content, validate=True)
+        except binascii.Error:
+            return {}
+    return code if sum(map(len, code.values())) <= LARGEST else {}

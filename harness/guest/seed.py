@@ -14,7 +14,7 @@ import hashlib
 from collections.abc import Mapping
 from importlib import resources
 
-from harness.guest.bytecode import CACHE, compiled
+from harness.guest.bytecode import CACHE
 from harness.guest.cpio import Entry, archive
 from harness.guest.keys import RunKeys
 from harness.guest.orders import ORDERS_SERIAL
@@ -28,11 +28,12 @@ SCENARIO_MAC = "52:54:00:00:00:02"
 MANAGEMENT_INTERFACE = "eth0"
 
 _NO_DELAYS: Mapping[str, int] = {}
+_NO_BYTECODE: Mapping[str, bytes] = {}
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin"
 
 # The compiled code of the standard library is there, but nobody may write ours beside it.
 _WITNESS = f"/usr/bin/python3 -I -S -B {HOME}/witness"
-_PROBE = f"{HOME}/witness/probe"
+PROBE = f"{HOME}/witness/probe"
 _RUNS_ALREADY = f"{HOME}/witness-runs"
 
 # Started by our initrd, before systemd: a unit would come late, and stop before the boot's end. It ends by
@@ -156,14 +157,16 @@ def make_seed(
     delays: Mapping[str, int] = _NO_DELAYS,
     orders: bool = False,
     witness: bool = True,
+    bytecode: Mapping[str, bytes] = _NO_BYTECODE,
 ) -> bytes:
     """The archive for one run's guests; the same keys and delays give the same bytes.
 
     `address` is the management interface's, with its prefix length. `delays` are units that are to start
     late, with milliseconds. With `orders` the guest reads them from their disk (harness.guest.orders) at
-    every boot. Without `witness` nothing watches the guest, which takes commands all the same.
+    every boot. Without `witness` nothing watches the guest, which takes commands all the same. `bytecode` is
+    the witness's (harness.guest.bytecode).
     """
-    files = {**_late(delays), **_command_channel(keys, address), **(_witness() if witness else {})}
+    files = {**_late(delays), **_command_channel(keys, address), **(_witness(bytecode) if witness else {})}
     if orders:
         files[TAKE_ORDERS] = Entry(_TAKE_ORDERS.encode())
     return archive({f"seed{path}": entry for path, entry in files.items()})
@@ -205,9 +208,8 @@ def _command_channel(keys: RunKeys, address: str) -> dict[str, Entry]:
     }
 
 
-def _witness() -> dict[str, Entry]:
-    sources = probe_files()
-    files = {f"{_PROBE}/{name}": Entry(content) for name, content in sources.items()}
-    files |= {f"{_PROBE}/{CACHE}/{n}": Entry(code) for n, code in compiled(sources, _PROBE).items()}
+def _witness(bytecode: Mapping[str, bytes]) -> dict[str, Entry]:
+    files = {f"{PROBE}/{name}": Entry(content) for name, content in probe_files().items()}
+    files |= {f"{PROBE}/{CACHE}/{name}": Entry(code) for name, code in bytecode.items()}
     start = {f"{HOME}/witness/__main__.py": Entry(_START.encode()), f"{HOME}/early": Entry(_EARLY.encode())}
     return {**_unit(_WITNESS_SERVICE, _WITNESS_UNIT, "sysinit.target"), **start, **files}

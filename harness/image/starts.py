@@ -22,12 +22,13 @@ from harness.model.event import RECORD_FORMAT
 from harness.model.plan import PlannedStep
 
 # Raised when starts are carried out in another way, or leave something else.
-START_FORMAT = 1
+START_FORMAT = 2
 KIND = "starts"
 # A start of three snaps leaves 300 MiB; every change of the witness makes new ones.
 KEPT = 6
 NEEDS = 1024 * MIB
 _MADE = "made.json"
+_BYTECODE = "bytecode"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,18 @@ class Start:
     def disk(self) -> Path:
         """A qcow2 on the image's, which nobody writes any more."""
         return disk_in(self.place)
+
+    @property
+    def bytecode(self) -> Mapping[str, bytes]:
+        """The witness's, as the guest's Python compiled it; by file name."""
+        return {path.name: path.read_bytes() for path in (self.place / _BYTECODE).glob("*")}
+
+
+def keep_bytecode(code: Mapping[str, bytes], place: Path) -> None:
+    """Leave it with a start that is being made in `place`."""
+    (place / _BYTECODE).mkdir()
+    for name, content in code.items():
+        (place / _BYTECODE / name).write_bytes(content)
 
 
 def disk_in(place: Path) -> Path:

@@ -52,8 +52,9 @@ class PaperMachine:
         self.done.append("boot")
         return ""
 
-    def power_off(self, _: object) -> None:
+    def power_off(self, _: object) -> Mapping[str, bytes]:
         self.done.append("switch off")
+        return {"agent.cpython-313.pyc": b"code"}
 
     def run(self, command: str, *_: object, **__: object) -> Any:
         self.done.append(command)
@@ -134,6 +135,7 @@ def test_the_first_run_carries_it_out_and_goes_on_from_its_disk(tmp_path: Path) 
     assert first is None
     assert second is not None
     assert second.disk.read_text() == "a disk"
+    assert second.bytecode == {"agent.cpython-313.pyc": b"code"}
     assert [boot.number for boot in timeline.boots] == [1, 2]
     assert not [r for r in timeline.events if isinstance(r.event, StartRepeated)]
 

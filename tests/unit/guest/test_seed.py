@@ -11,12 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.guest import bytecode
 from harness.guest.cpio import Entry, archive
 from harness.guest.keys import RunKeys
 from harness.guest.seed import HOME, TAKE_ORDERS, make_seed, probe_sha256
 from harness.host.process import run
-from harness.model.wire import WITNESS_PORT
 
 # What the standard library brings along that a boot can do without.
 DEAR = (
@@ -130,25 +128,12 @@ print(*sorted(set({DEAR!r}) & set(sys.modules)))
     assert run([sys.executable, "-I", "-B", "-S", "-c", asked], cwd=Path("/")).stdout == b"\n"
 
 
-def test_the_witness_is_compiled_beforehand(unpacked: Path) -> None:
-    witness = unpacked / "run/revert-safety/witness"
-    sources = {source.stem for source in witness.glob("probe/*.py")}
-    tag = sys.implementation.cache_tag
-    compiled = {
-        path.name.removesuffix(f".{tag}.pyc") for path in witness.glob(f"probe/__pycache__/*.{tag}.pyc")
-    }
-    assert compiled == sources
-    for source in witness.glob("probe/*.py"):
-        source.write_text("raise SystemExit('compiled by the guest')")
-    asked = f"import sys; sys.path.insert(0, {str(witness)!r}); from probe import agent; print(agent.PORT)"
-    done = run([sys.executable, "-I", "-B", "-S", "-c", asked], cwd=Path("/"))
-    assert done.stdout.decode().strip() == WITNESS_PORT
-
-
-def test_a_python_that_cannot_compile_is_passed_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(bytecode, "PYTHONS", ("false", "python3.0"))
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "nothing"))
-    assert bytecode.compiled({"none.py": b"pass\n"}, "/x") == {}
+def test_bytecode_lies_beside_the_sources(tmp_path: Path) -> None:
+    (tmp_path / "seed.cpio").write_bytes(make_seed(KEYS, bytecode={"agent.cpython-313.pyc": b"code"}))
+    run(["cpio", "-i", "--quiet", "-F", tmp_path / "seed.cpio"], cwd=tmp_path)
+    probe = tmp_path / "seed/run/revert-safety/witness/probe"
+    assert (probe / "__pycache__/agent.cpython-313.pyc").read_bytes() == b"code"
+    assert (probe / "agent.py").exists()
 
 
 def test_its_second_face_waits_for_changes(unpacked: Path) -> None:
