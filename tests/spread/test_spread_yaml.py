@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +51,24 @@ def test_a_task_is_one_that_spread_takes(task: Path) -> None:
     assert content["summary"]
     assert set(content) <= {"summary", "details", "environment", "execute", "restore", "artifacts"}
     assert all(VARIANT.fullmatch(name) for name in content["environment"])
-    assert content["artifacts"] == ["runs/"]
+    assert content["artifacts"] == ["runs"]  # spread refuses `runs/`
+
+
+def test_what_a_machine_makes_for_itself_is_not_sent(tmp_path: Path) -> None:
+    for made in ("runs/1", ".venv/bin", ".spread/bin", ".git", "harness/__pycache__", "harness/host"):
+        (tmp_path / made).mkdir(parents=True)
+    # spread/runner.go, prepareContent: the names in the directory, as they are.
+    exclude = [f"--exclude={pattern}" for pattern in read(ROOT / "spread.yaml")["exclude"]]
+    names = sorted(entry.name for entry in tmp_path.iterdir())
+    packed = run(["tar", "c", *exclude, *names], cwd=tmp_path, timeout=60).stdout
+    with tarfile.open(fileobj=io.BytesIO(packed)) as content:
+        assert content.getnames() == ["harness", "harness/host"]
+
+
+def test_nothing_of_the_project_is_called_runs() -> None:
+    """tar leaves out what a pattern names at any depth."""
+    tops = ("ci", "docs", "harness", "images", "scenarios")
+    assert [path for top in tops for path in (ROOT / top).rglob("runs")] == []
 
 
 def test_both_backends_are_adhoc() -> None:
