@@ -25,6 +25,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
+from harness.qemu.write_log import LOGGED_DEVICE, logged
+
 T = TypeVar("T")
 
 PROGRAM = "qemu-system-x86_64"
@@ -48,13 +50,17 @@ class DiskFormat(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disk:
-    """A virtio disk; the guest finds it as /dev/disk/by-id/virtio-<serial>."""
+    """A virtio disk; the guest finds it as /dev/disk/by-id/virtio-<serial>.
+
+    With `write_log`, an empty file, every write and flush of the guest's is also kept there.
+    """
 
     path: Path
     serial: str
     format: DiskFormat = DiskFormat.QCOW2
     read_only: bool = False
     cache: CacheMode = CacheMode.WRITEBACK
+    write_log: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,9 +178,12 @@ def _monitor(descriptor: int) -> list[str]:
 
 
 def _disk(index: int, disk: Disk) -> list[str]:
+    node, quirks = _block_node(f"disk{index}", disk), ""
+    if disk.write_log:
+        node, quirks = logged(node, disk.write_log), f",{LOGGED_DEVICE}"
     return [
-        "-blockdev", json.dumps(_block_node(f"disk{index}", disk)),
-        "-device", f"virtio-blk-pci,drive=disk{index},serial={_escaped(disk.serial)}",
+        "-blockdev", json.dumps(node),
+        "-device", f"virtio-blk-pci,drive=disk{index},serial={_escaped(disk.serial)}{quirks}",
     ]  # fmt: skip
 
 

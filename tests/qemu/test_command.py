@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 from pathlib import Path
@@ -109,6 +110,19 @@ def test_disks_are_json_in_their_order_with_their_serials() -> None:
     assert payload["cache"]["no-flush"] is False
     blocks = [device for device in values(argv, "-device") if device.startswith("virtio-blk")]
     assert blocks == ["virtio-blk-pci,drive=disk0,serial=root", "virtio-blk-pci,drive=disk1,serial=payload"]
+
+
+def test_a_write_log_lies_between_the_guest_and_the_disk() -> None:
+    disk = Disk(path=Path("d.qcow2"), serial="root", cache=CacheMode.UNSAFE)
+    argv = line(disks=(dataclasses.replace(disk, write_log=Path("/r/a,b.log")),))
+    (logged,) = (json.loads(value) for value in values(argv, "-blockdev"))
+    (plain,) = (json.loads(value) for value in values(line(disks=(disk,)), "-blockdev"))
+    assert {**logged["file"], "node-name": "disk0"} == plain
+    assert (logged["driver"], logged["node-name"]) == ("blklogwrites", "disk0")
+    assert logged["log"]["filename"] == "/r/a,b.log"
+    assert logged["cache"]["no-flush"] is False, "or no flush is logged"
+    (device,) = (value for value in values(argv, "-device") if value.startswith("virtio-blk"))
+    assert device == "virtio-blk-pci,drive=disk0,serial=root,write-zeroes=off"
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1))
