@@ -18,10 +18,10 @@ LAYERS = (
     ("cli", "pytest_plugin", "harness"),
     ("planning", "running", "bench", "results"),
     ("engine", "judge", "report"),
-    ("lab", "machine", "boot_watch", "registry", "fault"),
+    ("lab", "machine", "boot_watch", "registry", "fault", "sweep"),
     ("qemu", "guest", "image"),
     ("host",),
-    ("scenario", "policy", "invariant", "record"),
+    ("scenario", "policy", "invariant", "record", "cut"),
     ("model", "errors"),
 )
 ROW = {package: row for row, packages in enumerate(LAYERS) for package in packages}
@@ -47,7 +47,7 @@ DOORS = {
 }
 SLEEPERS = {"host/deadline.py"}
 
-PURE = ("scenario", "policy", "invariant", "model", "errors", "report", "record")
+PURE = ("scenario", "policy", "invariant", "cut", "model", "errors", "report", "record")
 READS_ITS_FILES = {"scenario/source.py"}
 OUTSIDE = {
     "os",

@@ -14,6 +14,7 @@ from harness.errors import HostLacks
 PACKAGES = {
     "debugfs": "e2fsprogs",
     "dpkg-deb": "dpkg",
+    "e2fsck": "e2fsprogs",
     "gpgv": "gpgv",
     "mke2fs": "e2fsprogs",
     "mkfs.ext4": "e2fsprogs",
@@ -21,6 +22,7 @@ PACKAGES = {
     "mmdebstrap": "mmdebstrap",
     "newuidmap": "uidmap",
     "qemu-img": "qemu-utils",
+    "qemu-io": "qemu-utils",
     "qemu-system-x86_64": "qemu-system-x86",
     "setpriv": "util-linux",
     "sqfstar": "squashfs-tools",
