@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from harness.host.process import run
+from tests.faults.cut_faults import CUT_FAULTS
 from tests.faults.evidence_faults import EVIDENCE_FAULTS
 from tests.faults.fault import Fault
 from tests.faults.fingerprint_faults import FINGERPRINT_FAULTS
@@ -26,6 +27,7 @@ from tests.faults.rate_faults import RATE_FAULTS
 ROOT = Path(__file__).resolve().parents[2]
 COPIED = ("harness", "tests", "scenarios", "images")
 FAULTS = (
+    *CUT_FAULTS,
     *EVIDENCE_FAULTS,
     *FINGERPRINT_FAULTS,
     *GATE_FAULTS,
