@@ -146,6 +146,24 @@ class LookTaken:
 
 
 @dataclass(frozen=True, slots=True)
+class PointPassed:
+    """The wait for a point ended: it was `reached` in this boot, or its time had passed."""
+
+    number: str
+    boot: int
+    reached: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FaultEnded:
+    """What had gone wrong was put right in step `number`; it had struck so often (None: not counted)."""
+
+    number: str
+    boot: int
+    struck: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class MemoryRead:
     """Resident memory in KiB, now and at its highest."""
 
@@ -193,6 +211,8 @@ Event = (
     | CommandRan
     | CheckRead
     | LookTaken
+    | PointPassed
+    | FaultEnded
     | MemoryRead
     | MachineSaid
     | RunFailed

@@ -6,8 +6,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from harness.model.fault import Fault
+from harness.model.point import Point
 from harness.model.repeat import Perturbation, Repeat
-from harness.model.scenario import Control, RebootHow, Timeouts
+from harness.model.scenario import Control, MachineOptions, RebootHow, Timeouts
 from harness.model.spans import Span
 
 PLAN_FORMAT = 3
@@ -131,6 +133,32 @@ class ReleaseUnit:
 
 
 @dataclass(frozen=True, slots=True)
+class AwaitPoint:
+    """Wait for a point; not getting there is recorded, not an error.
+
+    What the witness tells of since the step before began counts, of the boot that runs and after the last
+    point of it that was reached.
+    """
+
+    point: Point
+
+
+@dataclass(frozen=True, slots=True)
+class BeginFault:
+    """Make something go wrong; `number` tells this fault from the run's others."""
+
+    number: int
+    fault: Fault
+
+
+@dataclass(frozen=True, slots=True)
+class EndFault:
+    """Put it right again."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class RunCommand:
     """Run a shell command as root in the guest."""
 
@@ -206,6 +234,9 @@ Action = (
     | AwaitReady
     | HoldUnit
     | ReleaseUnit
+    | AwaitPoint
+    | BeginFault
+    | EndFault
     | RunCommand
     | AwaitCommand
     | AwaitUnit
@@ -262,6 +293,7 @@ class Plan:
     controls: tuple[Control, ...] = ()
     repeat: Repeat | None = None
     perturbation: Perturbation | None = None
+    machine: MachineOptions = field(default_factory=MachineOptions)
 
     @property
     def start(self) -> tuple[PlannedStep, ...]:
@@ -273,6 +305,20 @@ class Plan:
     def holds(self) -> tuple[HoldUnit, ...]:
         """The units that are held on the way, in order."""
         return tuple(step.action for step in self.steps if isinstance(step.action, HoldUnit))
+
+    @property
+    def points(self) -> tuple[Point, ...]:
+        """The points that are waited for on the way, in order."""
+        return tuple(step.action.point for step in self.steps if isinstance(step.action, AwaitPoint))
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """What is made to go wrong on the way, in order."""
+        return tuple(step.action.fault for step in self.steps if isinstance(step.action, BeginFault))
+
+    def reboots(self, how: RebootHow) -> bool:
+        """Whether a boot is ended in this way."""
+        return any(isinstance(s.action, RebootGuest) and s.action.how is how for s in self.steps)
 
     @property
     def title(self) -> str:

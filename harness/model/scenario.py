@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from harness.model.fault import Fault
+from harness.model.point import Point
 from harness.model.repeat import Repeat
 from harness.model.spans import Span
 
@@ -16,6 +18,14 @@ class RebootHow(StrEnum):
 
     CLEAN = "clean"  # systemd stops everything and the guest restarts itself
     RESET = "reset"  # the reset button: the guest's kernel gets no say, what the disk was given stays
+    KILL = "kill"  # QEMU is killed and started again; what the guest had flushed is there
+    POWER_CUT = "power-cut"  # and whatever it had not flushed is lost
+    PANIC = "panic"  # the guest's kernel panics, and the host resets it
+
+    @property
+    def by_host(self) -> bool:
+        """Whether the host ends the boot, so that the guest need not take commands for it."""
+        return self is not RebootHow.CLEAN
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +154,24 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
+class When:
+    """Wait for a point; one that is not reached in time makes the run UNPROVEN, and it goes on."""
+
+    span: Span
+    point: Point
+    within: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WithFault:
+    """Carry out `do` with something gone wrong, which is put right afterwards."""
+
+    span: Span
+    fault: Fault
+    do: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class During:
     """Start `step` without waiting for it, and carry out `do` while it is under way."""
 
@@ -167,6 +195,8 @@ Step = (
     | WaitHeld
     | HoldStart
     | Release
+    | When
+    | WithFault
     | During
 )
 
@@ -224,6 +254,19 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
+class MachineOptions:
+    """How the machine differs from the lab's own from the first step on, not in the start.
+
+    `cpus` and `memory_mib` are 0 where they stay what they are. `clock_back` is by how many seconds its
+    real-time clock is behind where the start left it.
+    """
+
+    cpus: int = 0
+    memory_mib: int = 0
+    clock_back: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Scenario:
     """One scenario file, for one point of its matrix (`variant`)."""
 
@@ -241,3 +284,4 @@ class Scenario:
     timeouts: Timeouts = field(default_factory=Timeouts)
     controls: tuple[Control, ...] = ()
     repeat: Repeat | None = None
+    machine: MachineOptions = field(default_factory=MachineOptions)

@@ -76,4 +76,5 @@ def _compile(scenario: Scenario, catalogue: Catalogue, problems: Problems) -> Pl
         timeouts=scenario.timeouts,
         controls=tuple(replace(control, names={}) for control in scenario.controls),
         repeat=scenario.repeat,
+        machine=scenario.machine,
     )

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from harness.model.invariants import INVARIANTS
-from harness.model.scenario import Control, Scenario, Start, Timeouts
+from harness.model.repeat import Perturb
+from harness.model.scenario import Control, MachineOptions, Scenario, Start, Timeouts
 from harness.model.spans import Span
 from harness.scenario import durations, source
+from harness.scenario.amounts import Days, Size, Whole
 from harness.scenario.holds import HOLD, note_repeated
 from harness.scenario.repeat import REPEAT
 from harness.scenario.shapes import Choice, Duration, Field, Filled, ListOf, OneOrMore, Record, Text
@@ -49,6 +51,15 @@ _CONTROL = Record(
         "class": Field(Text("a class of finding"), "the class that the findings must have, such as stale"),
     },
 )
+_MIB = 1 << 20
+_MACHINE = Record(
+    "'machine'",
+    {
+        "cpus": Field(Whole(1, 16), "how many CPUs it has"),
+        "memory": Field(Size(384 * _MIB, 16384 * _MIB), "how much memory it has, such as 512 MiB"),
+        "clock-back": Field(Days(3650), "how far its real-time clock is set back, such as 30 days"),
+    },
+)
 DOCUMENT = Record(
     "the scenario",
     {
@@ -56,6 +67,7 @@ DOCUMENT = Record(
         "report": Field(Text("a link (https://…)", r"https?://\S+"), "where the trouble was reported"),
         "image": Field(Text("an image of the catalogue"), "the guest to run in", required=True),
         "start": Field(_START, "what is installed before the first step", required=True),
+        "machine": Field(_MACHINE, "how the machine differs from the first step on, not in the start"),
         "vary": Field(VARY, "variables and their values: the scenario runs once for each combination"),
         "steps": Field(ListOf(STEP, 1, "say what happens"), "what happens, in order", required=True),
         "hold": Field(
@@ -124,6 +136,12 @@ def _scenario(root: Table, name: str, variant: Mapping[str, str], problems: Prob
     repeated, control = root.get("repeat"), root.get("control")
     if repeated is not None and control is not None:
         problems.add(repeated.span, ONCE, hint="leave 'repeat' out, or 'control'")
+    machine = _machine(values.get("machine"))
+    repeat = values.get("repeat")
+    if machine.cpus and repeat and Perturb.CPUS in repeat.perturb:
+        message = "'repeat' perturbs the number of CPUs, which 'machine' sets"
+        hint = "leave 'cpus' out of one: 'perturb: [delays, entropy]'"
+        problems.add(repeated.span if repeated else root.span, message, hint=hint)
     return Scenario(
         file=root.span.file,
         name=name,
@@ -138,7 +156,8 @@ def _scenario(root: Table, name: str, variant: Mapping[str, str], problems: Prob
         variant=variant,
         timeouts=_timeouts(values.get("timeouts"), problems),
         controls=tuple(_control(each) for each in values.get("control", ())),
-        repeat=values.get("repeat"),
+        repeat=repeat,
+        machine=machine,
     )
 
 
@@ -163,6 +182,13 @@ def _timeouts(filled: Filled | None, problems: Problems) -> Timeouts:
             longer = f"'{name}' ({durations.show(getattr(timeouts, name))})"
             problems.add(filled.span, f"{longer} is longer than 'run' ({durations.show(timeouts.run)})")
     return timeouts
+
+
+def _machine(filled: Filled | None) -> MachineOptions:
+    if filled is None:
+        return MachineOptions()
+    get = filled.get
+    return MachineOptions(get("cpus", 0), get("memory", 0) // _MIB, get("clock-back", 0.0))
 
 
 def _control(filled: Filled) -> Control:

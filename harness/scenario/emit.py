@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import pairwise
+
 from harness.model.catalogue import Catalogue
 from harness.model.invariants import INVARIANTS
 from harness.model.plan import (
     Action,
     AwaitChange,
     AwaitCommand,
+    AwaitPoint,
     AwaitReady,
     AwaitUnit,
     Boot,
@@ -43,13 +47,18 @@ from harness.model.scenario import (
     WaitSettled,
     WaitUnit,
     WaitUntil,
+    When,
+    WithFault,
 )
 from harness.model.spans import Span
 from harness.scenario.changes import Change, action_of, title_of
 from harness.scenario.checks import checks_for
+from harness.scenario.fault_blocks import FaultBlocks, needs_commands
+from harness.scenario.faults import is_momentary, show_fault
 from harness.scenario.numbers import Numbers
+from harness.scenario.points import show_point
 from harness.scenario.refs import Refs
-from harness.scenario.sequence import Sequence
+from harness.scenario.sequence import Sequence, ends_boot
 from harness.scenario.source import Problems
 from harness.scenario.steps import split_connection
 from harness.scenario.unit_holds import UnitHolds
@@ -67,6 +76,7 @@ class Emitter:
         self._timeouts = scenario.timeouts
         self._sequence = Sequence(scenario.start.core, problems)
         self._holds = UnitHolds(scenario.timeouts.step, problems)
+        self._faults = FaultBlocks(problems)
         self._numbers = Numbers()
         self._boot = 1
         self._planned: list[PlannedStep] = []
@@ -74,12 +84,13 @@ class Emitter:
         self._core_was = scenario.start.core
         self._takes_commands = True
         self._look_waits = False
+        self._under_way = False
+        self._following: Step | None = None
 
     def emit(self) -> tuple[PlannedStep, ...]:
         """All steps in order."""
         self._start()
-        for step in self._scenario.steps:
-            self._step(step)
+        self._steps(self._scenario.steps, None)
         self._holds.finish()
         self._end_boot()
         return tuple(self._planned)
@@ -127,9 +138,21 @@ class Emitter:
                 self._add(f"connect {connection}", ConnectPlug(plug, slot), self._timeouts.step)
                 self._unconnected = [each for each in self._unconnected if each != connection]
 
+    def _steps(self, steps: Iterable[Step], after: Step | None) -> None:
+        """Steps in order; `after` follows them. A boot that begins with points is looked at after them."""
+        for step, self._following in pairwise((*steps, after)):
+            if step is None:
+                continue
+            boot, waits = self._boot, self._look_waits
+            self._step(step)
+            still = waits and self._look_waits and boot == self._boot
+            if still and not isinstance(step, When):
+                self._look_at_boot()
+
     def _step(self, step: Step) -> None:
         self._holds.check(step)
-        if not isinstance(step, Release):
+        self._faults.check(step)
+        if _needs_commands(step):
             self._await_ready()
         match step:
             case Install(span) | Refresh(span) | Revert(span) | Remove(span):
@@ -153,6 +176,11 @@ class Emitter:
                 self._during(step)
             case HoldStart() | Release():
                 self._hold(step)
+            case WithFault():
+                self._fault(step)
+            case When(span, point, within):
+                title = f"wait for the point: {show_point(point)}"
+                self._add(title, AwaitPoint(point), within or self._timeouts.step, span)
             case Run() | WaitUntil() | WaitUnit() | WaitSettled() | WaitHeld():
                 self._stay(step)
 
@@ -170,8 +198,6 @@ class Emitter:
             case Release(span, unit):
                 if (action := self._holds.release(step)) is not None:
                     self._add(f"release {unit}", action, self._timeouts.command, span)
-                if self._look_waits:
-                    self._look_at_boot()
 
     def _stay(self, step: Run | WaitUntil | WaitUnit | WaitSettled | WaitHeld) -> None:
         """A step that changes nothing that is followed."""
@@ -197,25 +223,43 @@ class Emitter:
         title = self._title(step.step)
         action = StartChange(action_of(step.step, self._refs))
         self._add(f"begin to {title}", action, self._timeouts.command, step.span)
+        self._under_way = True
         with self._numbers.below():
-            for inner in step.do:
-                if not isinstance(inner, During):
-                    self._step(inner)
+            self._steps((inner for inner in step.do if not isinstance(inner, During)), self._following)
             self._add(f"wait until done: {title}", AwaitChange(), self._timeouts.step)
+        self._under_way = False
         self._take(step.step)
-        if any(isinstance(inner, Reboot) for inner in step.do):
+        if any(ends_boot(inner) for inner in step.do):
             self._core_was = self._sequence.core
             self._look_at_boot()
         else:
             self._look(f"after {title}")
 
+    def _fault(self, step: WithFault) -> None:
+        title = show_fault(step.fault)
+        action = self._faults.begin(step, snapd_is_held=self._holds.holds("snapd.service"))
+        self._add(
+            title if is_momentary(step.fault) else f"begin: {title}",
+            action,
+            self._timeouts.command,
+            step.span,
+        )
+        if is_momentary(step.fault):
+            return
+        with self._numbers.below():
+            self._steps(step.do, self._following)
+        if self._faults.ends_by_command:
+            self._await_ready()
+        self._add(f"end: {title}", self._faults.end(), self._timeouts.command)
+
     def _reboot(self, step: Reboot) -> None:
-        if not self._numbers.inside and not self._look_waits:
+        if not self._under_way and not self._look_waits:
             self._end_boot()
         self._holds.reboot()
+        self._faults.reboot()
         timeout = self._timeouts.boot + self._holds.longest
         timeout += self._timeouts.step if step.how is RebootHow.CLEAN else 0.0
-        held = self._holds.await_release
+        held = self._holds.await_release or isinstance(self._following, When)
         self._add(f"reboot ({step.how})", RebootGuest(step.how, held), timeout, step.span)
         self._takes_commands = not held
         self._boot += 1
@@ -223,8 +267,8 @@ class Emitter:
         self._look_at_boot()
 
     def _look_at_boot(self) -> None:
-        """The look that a boot is judged by waits for the release of what it began with held."""
-        self._look_waits = self._holds.await_release
+        """The look that a boot is judged by waits for points, and the release of what it began with held."""
+        self._look_waits = self._holds.await_release or isinstance(self._following, When)
         if not self._look_waits:
             self._look(f"at boot {self._boot}", boot_end=True)
 
@@ -244,7 +288,7 @@ class Emitter:
 
     def _look(self, reason: str, *, boot_end: bool = False) -> None:
         """No look while a change is under way: whose policy it would show is not settled then."""
-        if self._numbers.inside:
+        if self._under_way or self._faults.frozen:
             return
         self._await_ready()
         checks = checks_for(self._scenario, self._sequence) if boot_end else ()
@@ -261,6 +305,18 @@ class Emitter:
         """
         wanted = any(INVARIANTS[hold.invariant].twins for hold in self._scenario.hold)
         return wanted and self._sequence.core == self._core_was
+
+
+def _needs_commands(step: Step) -> bool:
+    match step:
+        case Release() | When():
+            return False
+        case Reboot(how=how):
+            return not how.by_host
+        case WithFault(fault=fault):
+            return needs_commands(fault)
+        case _:
+            return True
 
 
 def _changes_revision(action: Action) -> bool:

@@ -20,11 +20,12 @@ from harness.model.plan import (
 )
 from harness.model.rate import percent
 from harness.model.repeat import Repeat, Stop
-from harness.model.scenario import Control, Timeouts
+from harness.model.scenario import Control, MachineOptions, Timeouts
 from harness.scenario import durations
 from harness.scenario.perturb import describe, repetitions
 
 _WIDTH = 100
+_DAY = 86400
 _MARGIN = " " * 11
 
 
@@ -54,6 +55,8 @@ def _head(plan: Plan) -> Iterator[str]:
     if plan.report:
         yield from _labelled("report", plan.report)
     yield from _labelled("image", plan.image)
+    if machine := ", ".join(_machine(plan.machine)):
+        yield from _labelled("machine", f"{machine}; from the first step on")
     yield from _labelled("snaps", ", ".join(map(_snap, plan.snaps)))
     yield from _labelled("services", ", ".join(plan.services) or "none")
     yield from _labelled("time-outs", _timeouts(plan.timeouts))
@@ -62,6 +65,16 @@ def _head(plan: Plan) -> Iterator[str]:
         yield from _labelled("repetition", f"{one.number} of seed {one.seed}: {describe(one)}")
     elif plan.repeat:
         yield from _labelled("repeated", _repeat(plan.repeat))
+
+
+def _machine(options: MachineOptions) -> Iterator[str]:
+    if options.cpus:
+        yield f"{options.cpus} CPU{'s' * (options.cpus > 1)}"
+    if options.memory_mib:
+        yield f"{options.memory_mib} MiB of memory"
+    if options.clock_back:
+        days = round(options.clock_back / _DAY)
+        yield f"its clock {days} day{'s' * (days > 1)} back"
 
 
 def _labelled(label: str, text: str) -> Iterator[str]:
@@ -102,10 +115,11 @@ def _repetitions(plan: Plan) -> Iterator[str]:
 def _steps(plan: Plan) -> Iterator[str]:
     yield "steps (those with a line number are in the file, the others are implied)"
     width = max(len(_title(step)) for step in plan.steps)
+    numbers = max(5, *(len(step.number) for step in plan.steps))
     for step in plan.steps:
         limit = durations.show(step.timeout)
         line = f"line {step.span.line}" if step.span else ""
-        yield f"  {step.number:>5}  {_title(step):<{width}}  {limit:>7}  {line}".rstrip()
+        yield f"  {step.number:>{numbers}}  {_title(step):<{width}}  {limit:>7}  {line}".rstrip()
         yield from _below(step)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from harness.model.catalogue import Catalogue
 from harness.model.console import TROUBLES
+from harness.model.point import UnitReady
 from harness.model.scenario import (
     Control,
     During,
@@ -19,6 +20,8 @@ from harness.model.scenario import (
     Scenario,
     Step,
     WaitUnit,
+    When,
+    WithFault,
 )
 from harness.model.spans import Span
 from harness.scenario.source import Problems
@@ -34,6 +37,7 @@ def all_steps(steps: Iterable[Step]) -> Iterator[Step]:
         yield step
         if isinstance(step, During):
             yield step.step
+        if isinstance(step, During | WithFault):
             yield from all_steps(step.do)
 
 
@@ -85,6 +89,8 @@ class Lookup:
         for step in all_steps(self._scenario.steps):
             if isinstance(step, WaitUnit | HoldStart):
                 self._snap_unit(step.unit, step.span)
+            if isinstance(step, When) and isinstance(step.point, UnitReady):
+                self._snap_unit(step.point.unit, step.span)
         for hold in self._scenario.hold:
             self._hold(hold)
         for control in self._scenario.controls:

@@ -4,38 +4,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from harness.model.rate import needed, percent
 from harness.model.repeat import MOST_REPETITIONS, Perturb, Repeat, Stop
+from harness.scenario.amounts import Whole
 from harness.scenario.shapes import Choice, Field, Filled, ListOf, Record, Schema
 from harness.scenario.source import Node, Problems, Scalar, describe
 
 LARGEST_SEED = 2**63 - 1
 _PERCENT = r"(\d{1,2}(?:\.\d{1,6})?) ?%"
-
-
-@dataclass(frozen=True, slots=True)
-class _Whole:
-    """A whole number from `least` to `most`."""
-
-    least: int
-    most: int
-
-    def read(self, node: Node, at: str, problems: Problems) -> int | None:
-        if isinstance(node, Scalar) and re.fullmatch(r"[0-9]{1,20}", node.text):
-            number = int(node.text)
-            if self.least <= number <= self.most:
-                return number
-        problems.add(node.span, f"{at} is {describe(node)}", expected=self._expected)
-        return None
-
-    @property
-    def _expected(self) -> str:
-        return f"a whole number from {self.least} to {self.most}"
-
-    def schema(self) -> Schema:
-        return {"type": "integer", "minimum": self.least, "maximum": self.most}
 
 
 class _Share:
@@ -53,12 +30,12 @@ class _Share:
         return {"type": "string", "pattern": f"^{_PERCENT}$"}
 
 
-_TIMES = _Whole(1, MOST_REPETITIONS)
+_TIMES = Whole(1, MOST_REPETITIONS)
 _FIELDS = Record(
     "'repeat'",
     {
         "times": Field(_TIMES, "how many repetitions; by default as many as 'until' needs"),
-        "seed": Field(_Whole(0, LARGEST_SEED), "what the differences are made from (1)"),
+        "seed": Field(Whole(0, LARGEST_SEED), "what the differences are made from (1)"),
         "stop": Field(Choice("stop", tuple(Stop)), "'violated': at the first that is; 'never': all are run"),
         "perturb": Field(ListOf(Choice("perturbation", tuple(Perturb))), "what is made different (all)"),
         "until": Field(_Share(), "end once it is shown that fewer than this are VIOLATED"),

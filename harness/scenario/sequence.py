@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.model.scenario import (
@@ -15,6 +16,7 @@ from harness.model.scenario import (
     Remove,
     Revert,
     Step,
+    WithFault,
 )
 from harness.model.spans import Span
 from harness.scenario.source import Problems, did_you_mean
@@ -35,6 +37,19 @@ class _Revisions:
         del self.names[self.current + 1 :]
         self.names.append(name)
         self.current += 1
+
+
+def all_of(step: Step) -> Iterator[Step]:
+    """A step, and in a fault's block those of the block."""
+    yield step
+    if isinstance(step, WithFault):
+        for inner in step.do:
+            yield from all_of(inner)
+
+
+def ends_boot(step: Step) -> bool:
+    """Whether a boot ends in it."""
+    return any(isinstance(each, Reboot) for each in all_of(step))
 
 
 class Sequence:
@@ -79,7 +94,7 @@ class Sequence:
     def check_during(self, step: During) -> None:
         """Note what cannot happen while the step's change is under way."""
         rebooted = False
-        for inner in step.do:
+        for inner in (each for done in step.do for each in all_of(done)):
             if rebooted:
                 self._note(
                     inner.span,

@@ -25,8 +25,12 @@ from harness.model.scenario import (
     WaitSettled,
     WaitUnit,
     WaitUntil,
+    When,
+    WithFault,
 )
 from harness.model.spans import Span
+from harness.scenario.faults import FAULT, FAULTS
+from harness.scenario.points import POINT, WHATS
 from harness.scenario.shapes import (
     Choice,
     Duration,
@@ -235,8 +239,9 @@ STEP_KINDS: tuple[StepKind, ...] = (
         lambda span, v: Disconnect(span, *split_connection(v["disconnect"].text)),
     ),
     StepKind(
-        "end this boot (clean: the guest shuts down; reset: the reset button) and wait for the next",
-        _fields("reboot", Choice("kind of reboot", tuple(RebootHow)), "clean or reset"),
+        "end this boot (clean: the guest shuts down; reset: the reset button; kill: QEMU is killed;"
+        " power-cut: and what was not flushed is lost; panic: the kernel's) and wait for the next",
+        _fields("reboot", Choice("kind of reboot", tuple(RebootHow)), f"one of {', '.join(RebootHow)}"),
         lambda span, v: Reboot(span, RebootHow(v["reboot"])),
     ),
     StepKind(
@@ -256,6 +261,21 @@ STEP_KINDS: tuple[StepKind, ...] = (
         "let a held unit start",
         _fields("release", HELD_UNIT, "a unit that is held"),
         lambda span, v: Release(span, v["release"].text),
+    ),
+    StepKind(
+        "wait for a point; one that is not reached in time makes the run UNPROVEN",
+        _fields("when", POINT, WHATS, within=Field(Duration(), "how long; the step's time-out by default")),
+        lambda span, v: When(span, v["when"], v.get("within")),
+    ),
+    StepKind(
+        "carry out `do` with something gone wrong, which is put right afterwards",
+        _fields(
+            "fault",
+            FAULT,
+            f"one of {', '.join(FAULTS)}",
+            do=Field(ListOf(STEP, 1, "say what is done meanwhile"), "the steps to carry out meanwhile"),
+        ),
+        lambda span, v: WithFault(span, v["fault"], v.get("do", ())),
     ),
     StepKind(
         "run a shell command in the guest as root; a status other than 0 ends the run as an error",

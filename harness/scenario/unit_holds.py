@@ -12,7 +12,6 @@ from harness.model.scenario import (
     During,
     HoldStart,
     Install,
-    Reboot,
     Refresh,
     Release,
     Remove,
@@ -22,6 +21,7 @@ from harness.model.scenario import (
 )
 from harness.model.spans import Span
 from harness.scenario import durations
+from harness.scenario.sequence import ends_boot
 from harness.scenario.shapes import Duration, Field, Record, Schema, Text
 from harness.scenario.source import Node, Problems, Table
 
@@ -130,6 +130,10 @@ class UnitHolds:
         """Whether this boot began with a unit held that still waits for its release."""
         return any(held.boots and not held.action.ends_itself for held in self._held.values())
 
+    def holds(self, unit: str) -> bool:
+        """Whether this boot began with the unit held, or its next start is kept waiting."""
+        return unit in self._held
+
     @property
     def longest(self) -> float:
         """How long a unit may be held before its hold has ended by itself, in nominal seconds."""
@@ -149,7 +153,7 @@ class UnitHolds:
         if not isinstance(change, Install | Refresh | Revert | Remove | Connect | Disconnect):
             return
         inner = step.do if isinstance(step, During) else ()
-        is_cut = any(isinstance(each, Reboot) or each == Release(each.span, _SNAPD) for each in inner)
+        is_cut = any(ends_boot(each) or each == Release(each.span, _SNAPD) for each in inner)
         restarts = isinstance(change, Refresh | Revert) and change.snap == "core"
         if held.boots or (restarts and not is_cut):
             message = f"{_SNAPD!r} is held here (since {held.span}), so this change would never be done"

@@ -100,9 +100,9 @@ def change(good: str, old: str, new: str) -> str:
             "reboot: cleam",
             8,
             13,
-            "unknown kind of reboot 'cleam'; expected one of clean, reset; did",
+            "unknown kind of reboot 'cleam'; expected one of clean, kill, panic, power-cut, reset; did",
         ),
-        ("reboot: clean", "reboot: {}", 8, 13, "'reboot' is a mapping; expected one of clean, reset"),
+        ("reboot: clean", "reboot: {}", 8, 13, "'reboot' is a mapping; expected one of clean, reset, kill"),
         (
             "  - reboot: clean",
             "  - reboot: clean\n    run: ls",

@@ -74,9 +74,9 @@ def test_other_mistakes_are_told_with_one_in_the_matrix(mistakes: Told) -> None:
 
 def test_a_value_that_does_not_fit_names_the_place_of_use(mistakes: Told) -> None:
     told = mistakes(VARIED.replace("[clean, reset]", "[clean, rest]"))
-    assert told == [
-        "s.yaml:6:13: unknown kind of reboot 'rest'; expected one of clean, reset; did you mean reset?"
-    ]
+    (only,) = told
+    assert only.startswith("s.yaml:6:13: unknown kind of reboot 'rest'; expected one of clean, kill, panic,")
+    assert only.endswith("; did you mean reset?")
 
 
 @pytest.mark.parametrize("written", ["${rebot}", "${reboot", "${}", "${reboot%t}"])
