@@ -24,6 +24,7 @@ from harness.model.verdict import (
 from harness.policy.contradiction import contradictions
 from harness.policy.holds import failed_holds
 from harness.policy.knowledge import Knowledge
+from harness.policy.points import idle_faults, missed_points
 from harness.record import read_timeline
 from harness.registry import JUDGES
 
@@ -105,6 +106,8 @@ def _of_record(timeline: Timeline) -> Iterator[Finding]:
         yield Finding(RECORD, Outcome.UNPROVEN, one.kind, one.name, one.boot, one.says, evidence=one.evidence)
     for failing in failed_holds(timeline):
         yield _unproven(RECORD, failing.kind, failing.unit, failing.says, failing.boot)
+    for missed in (*missed_points(timeline), *idle_faults(timeline)):
+        yield _unproven(RECORD, missed.kind, f"step {missed.step}", missed.says, missed.boot)
     planned = sum(isinstance(step.action, Boot | RebootGuest) for step in timeline.plan.steps)
     for boot in timeline.boots[planned:]:
         summary = f"boot {boot.number} was not planned ({boot.cause}): the guest rebooted by itself"
