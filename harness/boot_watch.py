@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from harness.errors import CannotMeasure, GuestFailed
+from harness.errors import CannotMeasure, GuestFailed, TimedOut
 from harness.host.deadline import Deadline
 from harness.model.console import Severity
 from harness.model.event import BootBegan, BootEnded, BootReady, MachineSaid
@@ -35,6 +35,8 @@ class BootWatch:
         self._changed = threading.Condition()
         self._reading = threading.Lock()
         self._end_expected = False
+        self._panic_expected = False
+        self._panicked = False
         self.number = before
         self.trouble: CannotMeasure | None = None
 
@@ -55,6 +57,8 @@ class BootWatch:
         match event.name:
             case "RESET":
                 self._reset(by_guest=bool(event.data.get("guest")))
+            case "GUEST_PANICKED" if self._panic_expected:
+                self._note_panic()
             case "GUEST_PANICKED":
                 self.fail(GuestFailed("the guest's kernel panicked (it said so through pvpanic)"))
             case "SHUTDOWN" if event.data.get("reason") != "host-qmp-quit":
@@ -74,14 +78,43 @@ class BootWatch:
         if not self._end_expected:
             self.fail(GuestFailed("the guest switched itself off"))
 
+    def cut(self, how: str) -> None:
+        """The host ended this boot together with its QEMU, and starts another one."""
+        self._record.write(BootEnded(self.number, how))
+        self.begin(how)
+
     @contextmanager
-    def expected(self) -> Iterator[None]:
-        """Within the block the end of the boot is what the plan asked for."""
-        self._end_expected = True
+    def expected(self, *, panic: bool = False) -> Iterator[None]:
+        """Within the block the end of the boot, or a panic that ends it, is what the plan asked for."""
+        with self._reading:
+            self._end_expected, self._panic_expected, self._panicked = True, panic, False
         try:
             yield
         finally:
-            self._end_expected = False
+            self._fatal_line()
+            with self._reading:
+                self._end_expected = self._panic_expected = False
+
+    def panicked(self, since: int, deadline: Deadline) -> bool:
+        """Wait for the panic that the plan asked for: whether the guest stands still in it.
+
+        Where nothing tells QEMU of a panic, the guest resets itself, and a boot after `since` has begun.
+        Raises the trouble that came instead, and TimedOut.
+        """
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._panicked or self.number > since or self.trouble, _seconds(deadline)
+            )
+            if self.trouble:
+                raise self.trouble
+            if not self._panicked and self.number == since:
+                raise TimedOut("cannot make the guest's kernel panic: it runs on after an NMI")
+            return self._panicked
+
+    def _note_panic(self) -> None:
+        with self._changed:
+            self._panicked = True
+            self._changed.notify_all()
 
     def changed(self, since: int, deadline: Deadline) -> bool:
         """Wait until a boot after number `since` has begun; False when the deadline passed first.
@@ -129,6 +162,8 @@ class BootWatch:
         """The first line on the console, among those not read yet, after which nothing will come."""
         with self._reading:
             seen = list(self._console.new_troubles())
+            if self._panic_expected:
+                return None
         lines = (one.line.text.strip() for one in seen if one.trouble.severity is Severity.FATAL)
         return next((GuestFailed(f"the console says: {line}") for line in lines), None)
 

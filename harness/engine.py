@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from harness.errors import CannotMeasure
+from harness.fault import Undo, apply
 from harness.host.deadline import Deadline, monotonic
 from harness.host.progress import Progress, Tell
 from harness.host.rundir import RunDirectory
@@ -22,8 +23,10 @@ from harness.model.event import (
     ArtifactUsed,
     CheckRead,
     CommandRan,
+    FaultEnded,
     FingerprintUsed,
     LookTaken,
+    PointPassed,
     RunClosed,
     RunFailed,
     RunOpened,
@@ -34,12 +37,15 @@ from harness.model.plan import (
     Action,
     AwaitChange,
     AwaitCommand,
+    AwaitPoint,
     AwaitReady,
     AwaitUnit,
+    BeginFault,
     Boot,
     Check,
     ConnectPlug,
     DisconnectPlug,
+    EndFault,
     HoldUnit,
     InstallSnap,
     Look,
@@ -112,6 +118,7 @@ class _Execution:
         self._change: str | None = None
         self._ends: Deadline | None = None
         self._bytecode: Mapping[str, bytes] = {}
+        self._undo: dict[int, Undo] = {}
         self.number = ""
 
     def carry_out(self, steps: Iterable[PlannedStep], machine: Machine) -> None:
@@ -137,6 +144,8 @@ class _Execution:
         self._progress.begin(step.number, step.title)
         began = monotonic()
         with machine.explaining(f"step {step.number} ({step.title})"):
+            if self.plan.points and not isinstance(step.action, AwaitPoint):
+                machine.mark()
             detail = self._act(step.action, machine, deadline)
         seconds = monotonic() - began
         self._record.write(StepEnded(step.number, round(seconds, 3), detail))
@@ -158,6 +167,17 @@ class _Execution:
             case ReleaseUnit(number):
                 machine.release(number, deadline)
                 return ""
+            case AwaitPoint(point):
+                reached = machine.await_point(point, deadline)
+                self._record.write(PointPassed(self.number, machine.boot, reached))
+                return "" if reached else "never reached"
+            case BeginFault(number, fault):
+                self._undo[number] = apply(fault, machine, deadline)
+                return ""
+            case EndFault(number):
+                struck = self._undo.pop(number)(deadline)
+                self._record.write(FaultEnded(self.number, machine.boot, struck))
+                return "" if struck is None else f"struck {struck} times"
             case RunCommand(command):
                 return self._command(command, machine, deadline)
             case AwaitCommand(command):

@@ -34,8 +34,10 @@ from harness.image.snapfile import SnapFile
 from harness.image.snaps import build_snap
 from harness.image.starts import Start, disk_in, keep_bytecode, obtain_start, start_key
 from harness.image.workshop import Workshop, open_workshop
-from harness.lab_spec import Files, LabOptions, machine_spec, with_seed
+from harness.lab_spec import Files, LabOptions, Wants, first_order, machine_spec, wants_of, with_seed
 from harness.machine import Machine
+from harness.machine_disk import RunDisk
+from harness.machine_power import Change, Power
 from harness.model.catalogue import Catalogue
 from harness.model.clock import HostTime
 from harness.model.event import ArtifactUsed, FingerprintUsed, MachineStarted, StartRepeated
@@ -44,8 +46,10 @@ from harness.model.plan import InstallSnap, Plan, SnapRef
 from harness.model.repeat import Perturbation
 from harness.model.wire import WITNESS_PORT
 from harness.qemu.accel import Accelerator, choose
+from harness.qemu.command import MachineSpec
 from harness.qemu.console import ConsoleFollower
 from harness.qemu.disk import create_overlay
+from harness.qemu.instance import Instance
 from harness.qemu.instance import start as begin
 from harness.qemu.versions import read_version
 from harness.record_writing import Recorder
@@ -60,14 +64,16 @@ _NO_KVM = Path("/dev/null/kvm")
 class Prepared:
     """All the bytes that a plan needs, ready on disk; `snaps` by their file name on the payload disk.
 
-    `holds` says that units are held, which takes a disk for the orders.
+    `orders` says that the guest is given some, which takes a disk; `wants` is what the plan wants of its
+    machine.
     """
 
     image: Image
     snaps: Mapping[str, SnapFile]
     payload: Path
     names: Mapping[str, str] = field(default_factory=dict)
-    holds: bool = False
+    orders: bool = False
+    wants: Wants = field(default_factory=Wants)
 
     def artifacts(self) -> Iterator[ArtifactUsed]:
         """What goes into the record about these bytes."""
@@ -86,15 +92,16 @@ class Prepared:
 def prepare(plan: Plan, catalogue: Catalogue, workshop: Workshop) -> Prepared:
     """Build what is not in the store yet; raises as `Lab.prepare` does."""
     image = build_image(catalogue.images[plan.image], workshop)
-    if plan.holds and not image.our_initrd:
+    order = first_order(plan)
+    if order and not image.our_initrd:
         raise Mistake(
-            f"cannot hold {plan.holds[0].unit}: the image {image.name!r} boots with an initrd of its own,"
+            f"cannot {order}: the image {image.name!r} boots with an initrd of its own,"
             " which does not read orders before systemd starts",
             hint="give its recipe `kernel:` and `init:` instead of an initrd",
         )
     snaps = {ref.file_name: _snap(ref, catalogue, workshop) for ref in plan.snaps}
     names = {ref.file_name: ref.entry for ref in plan.snaps}
-    return Prepared(image, snaps, build_payload(snaps, workshop), names, bool(plan.holds))
+    return Prepared(image, snaps, build_payload(snaps, workshop), names, bool(order), wants_of(plan))
 
 
 def _snap(ref: SnapRef, catalogue: Catalogue, workshop: Workshop) -> SnapFile:
@@ -224,7 +231,7 @@ class Lab:
 
         It goes on from `start`, and leaves its disk at `leaves`, when they are given.
         """
-        different = perturbation or Perturbation(0, 0)
+        different, wants = perturbation or Perturbation(0, 0), Wants() if leaves else prepared.wants
         accelerator = self._accelerator(prepared.image)
         patience = Patience(accelerator.host_factor)
         with ExitStack() as stack:
@@ -234,28 +241,37 @@ class Lab:
             seed = make_seed(
                 keys,
                 delays=different.delays,
-                orders=prepared.holds,
+                orders=prepared.orders,
                 witness=self.options.watch,
                 bytecode=start.bytecode if start else {},
             )
             initrd.write_bytes(with_seed(prepared.image.initrd.read_bytes(), seed))
-            orders = Orders(scratch / "orders") if prepared.holds else None
+            orders = Orders(scratch / "orders") if prepared.orders else None
             base = start.disk if start else prepared.image.disk
             overlay = create_overlay(base, leaves or scratch / "disk.qcow2")
-            files = Files(directory, initrd, overlay, prepared.payload, orders.disk if orders else None)
-            spec = machine_spec(self.options, prepared.image, accelerator, files, different, start)
+            disk = RunDisk(base, overlay, power_cuts=wants.power_cuts)
+            files = Files(directory, initrd, disk.disk, prepared.payload, orders.disk if orders else None)
+            spec = machine_spec(self.options, prepared.image, accelerator, files, different, start, wants)
             watch = BootWatch(record, ConsoleFollower(directory.console), before=1 if start else 0)
             watch.begin("the machine was started")
-            instance = stack.enter_context(
-                begin(spec, directory.qemu_log, Deadline.after(_START_SECONDS), on_event=watch.on_event)
-            )
-            record.write(_started(self.options.qemu, accelerator))
-            channel = instance.channel(WITNESS_PORT)
-            witness = stack.enter_context(Witness(channel, record.hear, lambda: watch.number, record.clock))
+
+            def switch_on(life: ExitStack, spec: MachineSpec, change: Change) -> tuple[Instance, Witness]:
+                began = Deadline.after(_START_SECONDS)
+                instance = life.enter_context(
+                    begin(spec, directory.qemu_log, began, on_event=watch.on_event, paused=True)
+                )
+                record.write(_started(self.options.qemu, accelerator))
+                change(instance)
+                heard = instance.channel(WITNESS_PORT), record.hear, lambda: watch.number, record.clock
+                witness = life.enter_context(Witness(*heard, wants.is_point))
+                instance.cont()
+                return instance, witness
+
+            power = stack.enter_context(Power(spec, disk, switch_on))
             console = ConsoleFollower(directory.console)
-            machine = Machine(instance, witness, console, watch, keys, patience, orders)
+            machine = Machine(power, console, watch, keys, patience, orders)
             stack.callback(machine.close)
-            stack.enter_context(watch.watching(instance.death, machine.stop_waiting))
+            stack.enter_context(watch.watching(power.death, machine.stop_waiting))
             yield machine
 
     @contextmanager

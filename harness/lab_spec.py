@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from harness.guest.orders import ORDERS_SERIAL
@@ -12,11 +13,15 @@ from harness.host.rundir import RunDirectory
 from harness.image.build import Image
 from harness.image.starts import Start
 from harness.machine import PAYLOAD_SERIAL
+from harness.model.fault import SNAPD, Slow
+from harness.model.occurrence import Occurrence
+from harness.model.plan import Plan
+from harness.model.point import Point, TimePassed, is_reached
 from harness.model.repeat import Perturbation
+from harness.model.scenario import MachineOptions, RebootHow
 from harness.model.wire import WITNESS_PORT
 from harness.qemu.accel import Accelerator
 from harness.qemu.command import PROGRAM, Channel, DirectKernel, Disk, DiskFormat, MachineSpec, Nic
-from harness.qemu.disk import cache_for
 
 WITNESS_RAW = "witness.raw"
 # What the witness reads later, kept from the kernel's own start: every program executed and every process
@@ -52,12 +57,47 @@ class LabOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class Wants:
+    """What a plan wants of its machine from the first step on: not in the start, which others share.
+
+    `panics` and `power_cuts` say that it ends boots so, `points` what it waits for.
+    """
+
+    machine: MachineOptions = field(default_factory=MachineOptions)
+    panics: bool = False
+    power_cuts: bool = False
+    points: tuple[Point, ...] = ()
+
+    @property
+    def kernel(self) -> tuple[str, ...]:
+        """Words for the kernel's command line: the host makes a guest panic by an interrupt."""
+        return ("unknown_nmi_panic",) if self.panics else ()
+
+    def is_point(self, occurrence: Occurrence) -> bool:
+        """Whether a step of the plan may wait for this."""
+        points = (point for point in self.points if not isinstance(point, TimePassed))
+        return any(is_reached(point, occurrence) for point in points)
+
+
+def wants_of(plan: Plan) -> Wants:
+    """What a plan wants of its machine."""
+    panics, cuts = plan.reboots(RebootHow.PANIC), plan.reboots(RebootHow.POWER_CUT)
+    return Wants(plan.machine, panics, cuts, plan.points)
+
+
+def first_order(plan: Plan) -> str:
+    """What the guest must be told before systemd starts, or an empty text: that takes a disk for orders."""
+    late = (f"delay {f.program}" for f in plan.faults if isinstance(f, Slow) and f.program == SNAPD)
+    return next(iter((*(f"hold {hold.unit}" for hold in plan.holds), *late)), "")
+
+
+@dataclass(frozen=True, slots=True)
 class Files:
-    """Where a machine's files are; `orders` is None where no unit is to be held."""
+    """Where a machine's files are; `orders` is None where the guest is given none."""
 
     run: RunDirectory
     initrd: Path
-    disk: Path
+    disk: Disk
     payload: Path
     orders: Path | None = None
 
@@ -69,21 +109,22 @@ def machine_spec(
     files: Files,
     different: Perturbation,
     start: Start | None,
+    wants: Wants,
 ) -> MachineSpec:
     """The QEMU of a machine. After a start its clock goes on from there, however long ago that was."""
     traced = TRACE_FROM_START if options.watch else ""
-    words = (f"root={image.root}", image.cmdline, traced, options.append, *different.kernel)
+    words = (f"root={image.root}", image.cmdline, traced, options.append, *different.kernel, *wants.kernel)
     orders = (_read_only(files.orders, ORDERS_SERIAL),) if files.orders else ()
     return MachineSpec(
         name=files.run.path.name,
-        memory_mib=options.memory_mib,
-        cpus=different.cpus or options.cpus,
+        memory_mib=wants.machine.memory_mib or options.memory_mib,
+        cpus=different.cpus or wants.machine.cpus or options.cpus,
         accelerator=accelerator.option,
         cpu_model=accelerator.cpu_model,
         boot=DirectKernel(image.kernel, files.initrd, " ".join(filter(None, words))),
         console=files.run.console,
         disks=(
-            Disk(path=files.disk, serial="root", cache=cache_for(power_cuts=False)),
+            files.disk,
             _read_only(files.payload, PAYLOAD_SERIAL),
             *orders,
         ),
@@ -93,8 +134,15 @@ def machine_spec(
         ),
         channels=(Channel(WITNESS_PORT, files.run.path / WITNESS_RAW),),
         program=options.qemu,
-        clock=start.made.removesuffix("Z") if start else "utc",
+        clock=_clock(start, wants.machine.clock_back),
     )
+
+
+def _clock(start: Start | None, back: float) -> str:
+    if not back:
+        return start.made.removesuffix("Z") if start else "utc"
+    now = datetime.fromisoformat(start.made) if start else datetime.now(UTC)
+    return (now - timedelta(seconds=back)).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _read_only(path: Path, serial: str) -> Disk:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 from harness.boot_watch import BootWatch
@@ -26,6 +26,8 @@ from harness.guest.testinfra import CHECKS, host_of
 from harness.guest.witness import Witness
 from harness.host.deadline import Deadline, NotYet, Patience, wait_until
 from harness.host.facts import read_resident_memory
+from harness.machine_power import Change as PowerChange
+from harness.machine_power import Power
 from harness.model.event import MemoryRead
 from harness.model.observation import Look
 from harness.model.plan import (
@@ -38,6 +40,7 @@ from harness.model.plan import (
     RevertSnap,
     SnapRef,
 )
+from harness.model.point import Point, TimePassed, is_reached
 from harness.model.scenario import RebootHow
 from harness.qemu.console import ConsoleFollower
 from harness.qemu.instance import Instance
@@ -65,8 +68,7 @@ class Machine:
 
     def __init__(
         self,
-        instance: Instance,
-        witness: Witness,
+        power: Power,
         console: ConsoleFollower,
         boots: BootWatch,
         keys: RunKeys,
@@ -74,15 +76,24 @@ class Machine:
         orders: Orders | None = None,
     ) -> None:
         self.patience = patience
-        self._instance = instance
-        self._witness = witness
+        self._power = power
         self._console = console
         self._boots = boots
         self._keys = keys
         self._orders = orders
         self._shell: Shell | None = None
         self._boot_id: BootId | None = None
+        self._greeted: str | None = None
+        self._heard = 0
         self._ended: CannotMeasure | None = None
+
+    @property
+    def _instance(self) -> Instance:
+        return self._power.instance
+
+    @property
+    def _witness(self) -> Witness:
+        return self._power.witness
 
     @property
     def boot(self) -> int:
@@ -106,6 +117,7 @@ class Machine:
             await_new_boot(self._witness, old, deadline) if old else await_first_boot(self._witness, deadline)
         )
         self._boot_id = new
+        self._greeted = new
         self._boots.ready(new)
         self._shell = Shell.connect("127.0.0.1", self._instance.forwarded_port(), self._keys, deadline)
         return f"boot {self.boot}, id {new[:8]}"
@@ -143,19 +155,39 @@ class Machine:
 
     def reboot(self, how: RebootHow, deadline: Deadline, *, held: bool = False) -> str:
         """End this boot and wait for the next (`held`: for its witness); raises as `await_boot` does."""
-        ending = self._boots.number  # asked before the end, which may come before the call returns
-        with self._boots.expected():
-            match how:
-                case RebootHow.CLEAN:
-                    self.shell.run("systemctl --no-block reboot", deadline)
-                case RebootHow.RESET:
-                    self._instance.reset()
-            self._await_end(ending, deadline)
+        before = self._greeted
+        match how:
+            case RebootHow.KILL:
+                self._power.kill(lambda: self._boots.cut("the host killed QEMU"))
+                self._heard = 0
+            case RebootHow.POWER_CUT:
+                self._power.cut(lambda: self._boots.cut("the power was cut"))
+                self._heard = 0
+            case _:
+                self._end_boot(how, deadline)
         self.close()
-        hello = self._witness.await_hello(self._boot_id, deadline)
+        hello = self._witness.await_hello(before, deadline)
+        self._greeted = hello.boot_id
         if self._orders:
             self._orders.booted()
         return f"boot {self.boot}, id {hello.boot_id[:8]}" if held else self.await_boot(deadline)
+
+    def _end_boot(self, how: RebootHow, deadline: Deadline) -> None:
+        ending = self._boots.number  # asked before the end, which may come before the call returns
+        panic = how is RebootHow.PANIC
+        with self._boots.expected(panic=panic):
+            if how is RebootHow.CLEAN:
+                self.shell.run("systemctl --no-block reboot", deadline)
+            elif panic:
+                self._instance.execute("inject-nmi")
+            else:
+                self._instance.reset()
+            stands_still = panic and self._boots.panicked(ending, deadline)
+            if stands_still:
+                self._instance.reset()
+            self._await_end(ending, deadline)
+        if stands_still:
+            self._instance.cont()
 
     def hold(self, hold: HoldUnit, deadline: Deadline) -> None:
         """Keep a unit from starting, from its next start on.
@@ -171,10 +203,34 @@ class Machine:
         self._given_orders.drop(number)
         self._witness.release(number, deadline)
 
+    def order(self, files: Mapping[str, bytes]) -> Callable[[], None]:
+        """Have the guest find files at the start of each later boot; the result ends that."""
+        orders = self._given_orders
+        orders.put(files)
+        return lambda: orders.take_back(files)
+
+    def afflict(self, begin: PowerChange, end: PowerChange) -> Callable[[], None]:
+        """Do `begin` to the QEMU that runs and to each that is started later; the result does `end`."""
+        return self._power.afflict(begin, end)
+
+    def mark(self) -> None:
+        """From now on what the witness tells of counts for a point, and nothing before."""
+        self._heard = self._witness.occurred
+
+    def await_point(self, point: Point, deadline: Deadline) -> bool:
+        """Wait until a point is reached; False when the deadline passed first. Raises GuestFailed."""
+        if isinstance(point, TimePassed):
+            until = deadline.at_most(self.patience.seconds(point.seconds))
+            self._witness.await_occurrence(lambda _: False, 0, until)
+            return not deadline.expired
+        found = self._witness.await_occurrence(lambda one: is_reached(point, one), self._heard, deadline)
+        self._heard = self._heard if found is None else found
+        return found is not None
+
     @property
     def _given_orders(self) -> Orders:
         if self._orders is None:
-            raise Mistake("cannot hold a unit: this machine was made for a plan that holds none")
+            raise Mistake("cannot give the guest orders: this machine was made for a plan without any")
         return self._orders
 
     def _await_end(self, ending: int, deadline: Deadline) -> None:

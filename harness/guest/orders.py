@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-only
-"""Orders for the guest: the units that are held, as a tar archive on a small disk of the run's own.
+"""Orders for the guest: held units, and files of faults, as a tar archive on a small disk of the run's own.
 
 The early part of the seed unpacks it before systemd starts (harness.guest.seed); what it finds there is below
 /run, and gone with the boot. The start of a held unit wants a service of ours and comes after it, and that
@@ -22,6 +22,7 @@ ORDERS_SERIAL = "orders"
 SIZE = 64 * 1024
 """Bytes of the disk, which is all zeroes when there are no orders: to tar an empty archive."""
 
+_NO_FILES: Mapping[str, bytes] = {}
 _UNITS = "run/systemd/system"
 _HOLDS = "run/revert-safety/holds"
 
@@ -59,6 +60,7 @@ class Orders:
     def __init__(self, disk: Path) -> None:
         self.disk = disk
         self._orders: list[_Order] = []
+        self._files: dict[str, bytes] = {}
         disk.write_bytes(bytes(SIZE))
 
     def add(self, hold: HoldUnit) -> None:
@@ -71,6 +73,16 @@ class Orders:
         self._orders = [order for order in self._orders if order.hold.number != number]
         self._write()
 
+    def put(self, files: Mapping[str, bytes]) -> None:
+        """Add files, by their paths without the first slash. Raises Mistake when there is no room."""
+        self._files |= files
+        self._write()
+
+    def take_back(self, files: Mapping[str, bytes]) -> None:
+        """Forget these files."""
+        self._files = {path: content for path, content in self._files.items() if path not in files}
+        self._write()
+
     def booted(self) -> None:
         """A boot has read them."""
         for order in self._orders:
@@ -79,29 +91,35 @@ class Orders:
         self._write()
 
     def _write(self) -> None:
-        raw = archive(order.hold for order in self._orders)
+        raw = archive((order.hold for order in self._orders), self._files)
         with self.disk.open("r+b") as file:
             file.write(raw.ljust(SIZE, b"\0"))
 
 
-def archive(holds: Iterable[HoldUnit]) -> bytes:
-    """The archive for these holds. Raises Mistake when it is larger than the disk."""
+def archive(holds: Iterable[HoldUnit], files: Mapping[str, bytes] = _NO_FILES) -> bytes:
+    """The archive for these holds and files. Raises Mistake when it is larger than the disk."""
     raw = io.BytesIO()
     with tarfile.open(fileobj=raw, mode="w", format=tarfile.GNU_FORMAT) as tar:
         for hold in holds:
             for path, content in _files(hold).items():
-                member = tarfile.TarInfo(path)
-                member.size = len(content)
-                tar.addfile(member, io.BytesIO(content))
+                _add(tar, path, content)
             fifo = tarfile.TarInfo(f"{_HOLDS}/{hold.number}.fifo")
             fifo.type, fifo.mode = tarfile.FIFOTYPE, 0o600
             tar.addfile(fifo)
+        for path, content in files.items():
+            _add(tar, path, content)
     if len(raw.getvalue()) > SIZE:
         raise Mistake(
             f"cannot hold units: what they wait for takes {len(raw.getvalue())} bytes, {SIZE} are there",
             hint="put long commands into a script by a 'run' step",
         )
     return raw.getvalue()
+
+
+def _add(tar: tarfile.TarFile, path: str, content: bytes) -> None:
+    member = tarfile.TarInfo(path)
+    member.size = len(content)
+    tar.addfile(member, io.BytesIO(content))
 
 
 def _files(hold: HoldUnit) -> Mapping[str, bytes]:

@@ -19,6 +19,7 @@ from harness.host.deadline import Deadline
 from harness.model import codec
 from harness.model.clock import HostTime
 from harness.model.observation import Look
+from harness.model.occurrence import Occurrence
 from harness.model.wire import (
     LONGEST_LINE,
     Heard,
@@ -45,7 +46,8 @@ class Witness:
     """Listens in a thread of its own from `start` (or entering a `with`) until `close`.
 
     `heard` is called in that thread with every line, whatever is in it, stamped with `boot`'s number and
-    `clock`'s time. Waits end early when `fail` is called, or when QEMU closes the channel.
+    `clock`'s time. `wanted` says which occurrences can be waited for. Waits end early when `fail` is called,
+    or when QEMU closes the channel.
     """
 
     def __init__(
@@ -54,11 +56,16 @@ class Witness:
         heard: Callable[[Heard], None],
         boot: Callable[[], int],
         clock: Callable[[], HostTime],
+        wanted: Callable[[Occurrence], bool] = lambda _: False,
     ) -> None:
         self._channel = channel
         self._heard = heard
         self._boot = boot
         self._clock = clock
+        self._wanted = wanted
+        self._occurred: list[Occurrence] = []
+        self._forgotten = 0
+        self._cut_expected = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._listen, name="witness", daemon=True)
         self._requests = 0
@@ -123,6 +130,32 @@ class Witness:
 
         return self._await(ready, deadline, "the guest to accept ssh connections")
 
+    @property
+    def occurred(self) -> int:
+        """How many of the wanted occurrences have been heard so far, of earlier boots too."""
+        with self._changed:
+            return self._forgotten + len(self._occurred)
+
+    def await_occurrence(
+        self, matches: Callable[[Occurrence], bool], since: int, deadline: Deadline
+    ) -> int | None:
+        """The number of the first wanted occurrence of this boot that matches, after number `since`.
+
+        Numbers are those of `occurred`. None when the deadline has passed. Raises GuestFailed when the
+        machine is gone.
+        """
+
+        def found() -> int | None:
+            numbered = enumerate(self._occurred, self._forgotten + 1)
+            return next((number for number, one in numbered if number > since and matches(one)), None)
+
+        try:
+            return self._await(found, deadline, "a point of the run")
+        except TimedOut:
+            if self._failure is not None:
+                raise
+            return None
+
     def look(self, reason: str, settle: float, deadline: Deadline, *, twins: bool = False) -> Look:
         """A reading of the guest, taken when it is calm or `settle` seconds have passed.
 
@@ -145,6 +178,10 @@ class Witness:
         answer = self._ask(request, deadline, f"the release of hold {hold}")
         if not isinstance(answer, Released):
             raise GuestFailed(f"cannot release hold {hold}: {_instead(answer)}")
+
+    def expect_cut(self) -> None:
+        """QEMU is about to be killed: a line that it leaves unfinished is not one of the witness's."""
+        self._cut_expected = True
 
     def _next_request(self) -> int:
         with self._changed:
@@ -186,7 +223,7 @@ class Witness:
             if len(pending) > LONGEST_LINE:
                 self._take(pending)
                 pending = b""
-        if pending:
+        if pending and not self._cut_expected:
             self._take(pending)
         self.fail(GuestFailed("cannot hear the witness any more: the machine closed its channel"))
 
@@ -215,13 +252,21 @@ class Witness:
             case None:
                 self._undecodable += 1
             case Hello():
-                self._hello = said
+                self._begin_boot(said)
             case Ready():
                 self._ready = said
             case Occurred():
-                pass  # for the record alone
+                self._occurred += filter(self._wanted, said.occurrences)
             case Looked() | Trouble() | Released():
                 self._answers[said.request] = said
+
+    def _begin_boot(self, hello: Hello) -> None:
+        """Nothing of an earlier boot counts for this one; a witness may also start again within a boot."""
+        if self._hello is not None and self._hello.boot_id != hello.boot_id:
+            self._ready = None
+            self._forgotten += len(self._occurred)
+            self._occurred.clear()
+        self._hello = hello
 
 
 def _understood(text: str) -> tuple[Said | None, str]:

@@ -122,6 +122,21 @@ class Wiring:
     channels: Mapping[str, int] = field(default_factory=dict)
 
 
+def block_device(index: int) -> str:
+    """The device id of the disk at this place in a machine's `disks`."""
+    return f"block{index}"
+
+
+def block_node(index: int) -> str:
+    """The name of that disk's topmost block node."""
+    return f"disk{index}"
+
+
+def network(index: int) -> str:
+    """The id of the network of the interface at this place in a machine's `nics`."""
+    return f"net{index}"
+
+
 def command_line(spec: MachineSpec, wiring: Wiring) -> list[str]:
     """The whole argv of a machine that waits, stopped, for its monitor."""
     return [
@@ -178,12 +193,14 @@ def _monitor(descriptor: int) -> list[str]:
 
 
 def _disk(index: int, disk: Disk) -> list[str]:
-    node, quirks = _block_node(f"disk{index}", disk), ""
+    node, quirks = _block_node(block_node(index), disk), ""
+    serial = _escaped(disk.serial)
     if disk.write_log:
         node, quirks = logged(node, disk.write_log), f",{LOGGED_DEVICE}"
     return [
         "-blockdev", json.dumps(node),
-        "-device", f"virtio-blk-pci,drive=disk{index},serial={_escaped(disk.serial)}{quirks}",
+        "-device",
+        f"virtio-blk-pci,id={block_device(index)},drive={block_node(index)},serial={serial}{quirks}",
     ]  # fmt: skip
 
 
@@ -204,8 +221,8 @@ def _nic(index: int, nic: Nic) -> list[str]:
     # Without a subnet of its own every user network is 10.0.2.0/24. An empty romfile spares the
     # firmware a network boot ROM.
     return [
-        "-netdev", f"user,id=net{index},net={nic.subnet},restrict=on,ipv6=off{forward}",
-        "-device", f"virtio-net-pci,netdev=net{index},mac={nic.mac},romfile=",
+        "-netdev", f"user,id={network(index)},net={nic.subnet},restrict=on,ipv6=off{forward}",
+        "-device", f"virtio-net-pci,netdev={network(index)},mac={nic.mac},romfile=",
     ]  # fmt: skip
 
 

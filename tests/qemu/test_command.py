@@ -109,7 +109,10 @@ def test_disks_are_json_in_their_order_with_their_serials() -> None:
     assert payload["read-only"] is payload["file"]["read-only"] is True
     assert payload["cache"]["no-flush"] is False
     blocks = [device for device in values(argv, "-device") if device.startswith("virtio-blk")]
-    assert blocks == ["virtio-blk-pci,drive=disk0,serial=root", "virtio-blk-pci,drive=disk1,serial=payload"]
+    assert blocks == [
+        "virtio-blk-pci,id=block0,drive=disk0,serial=root",
+        "virtio-blk-pci,id=block1,drive=disk1,serial=payload",
+    ]
 
 
 def test_a_write_log_lies_between_the_guest_and_the_disk() -> None:

@@ -49,5 +49,5 @@ def test_an_initrd_that_reads_no_orders_cannot_hold(
 def test_it_is_as_good_as_ours_where_nothing_is_held(
     catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert not prepared((), catalogue, monkeypatch, ours=False).holds
-    assert prepared((HOLD,), catalogue, monkeypatch, ours=True).holds
+    assert not prepared((), catalogue, monkeypatch, ours=False).orders
+    assert prepared((HOLD,), catalogue, monkeypatch, ours=True).orders
