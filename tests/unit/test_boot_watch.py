@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.boot_watch import BootWatch
-from harness.errors import CannotMeasure, GuestFailed, InstanceDied
+from harness.errors import CannotMeasure, GuestFailed, InstanceDied, TimedOut
 from harness.host.deadline import Deadline
 from harness.model.clock import HostTime
 from harness.qemu.console import ConsoleFollower
@@ -125,3 +125,50 @@ def test_trouble_that_is_not_fatal_is_left_to_the_judge(watch: BootWatch, consol
     with watch.watching(lambda: None, lambda _: None):
         assert not watch.changed(1, Deadline.after(1))
     assert watch.trouble is None
+
+
+PANIC = "[ 9.0] Kernel panic - not syncing: NMI: Not continuing\n"
+
+
+def test_a_panic_that_was_asked_for_is_no_trouble(watch: BootWatch, console: Path) -> None:
+    with watch.watching(lambda: None, lambda _: None):
+        with watch.expected(panic=True):
+            console.write_text(PANIC)
+            watch.on_event(said("GUEST_PANICKED"))
+            assert watch.panicked(1, Deadline.after(5))
+            watch.on_event(said("RESET", guest=False))
+            assert watch.changed(1, Deadline.after(5))
+        console.write_text(PANIC + "what comes after it\n")
+        assert not watch.changed(2, Deadline.after(0.6))
+    assert watch.trouble is None
+
+
+def test_one_that_qemu_is_not_told_of_ends_in_the_guests_own_reset(watch: BootWatch, console: Path) -> None:
+    with watch.expected(panic=True):
+        console.write_text(PANIC)
+        watch.on_event(said("RESET", guest=True))
+        assert not watch.panicked(1, Deadline.after(5))
+    assert (watch.number, watch.trouble) == (2, None)
+
+
+def test_a_guest_that_does_not_panic_is_named(watch: BootWatch) -> None:
+    with watch.expected(panic=True), pytest.raises(TimedOut, match="runs on after an NMI"):
+        watch.panicked(1, Deadline.after(0))
+
+
+def test_the_next_panic_is_trouble_again(watch: BootWatch) -> None:
+    with watch.expected(panic=True):
+        watch.on_event(said("GUEST_PANICKED"))
+        watch.on_event(said("RESET", guest=False))
+    with watch.expected():
+        watch.on_event(said("GUEST_PANICKED"))
+    with pytest.raises(GuestFailed, match="panicked"):
+        watch.changed(2, Deadline.after(5))
+
+
+def test_a_boot_that_ends_with_its_qemu(watch: BootWatch, tmp_path: Path, console: Path) -> None:
+    console.write_text("eight by")
+    watch.cut("the power was cut")
+    assert (watch.number, watch.trouble) == (2, None)
+    assert '"boot":1,"how":"the power was cut","type":"boot-ended"' in recorded(tmp_path)
+    assert '"boot":2,"cause":"the power was cut","console_offset":8' in recorded(tmp_path)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -21,12 +21,14 @@ from harness.host.deadline import Deadline
 from harness.model import codec
 from harness.model.clock import GuestTime, HostTime, WallTime
 from harness.model.observation import Look, UnitSeen
+from harness.model.occurrence import Executed, Occurrence
 from harness.model.wire import (
     LONGEST_LINE,
     Heard,
     Hello,
     Looked,
     LookRequest,
+    Occurred,
     Ready,
     Released,
     Said,
@@ -244,3 +246,86 @@ def test_a_guest_that_does_not_read_is_named_and_does_not_hang_us() -> None:
 
     with a_witness() as (witness, _, _), pytest.raises(GuestFailed, match="ask the witness"):
         ask_for_good(witness)
+
+
+def occurred(number: int, *programs: str, boot_id: str = "b1") -> Occurred:
+    execs = tuple(Executed(at=GuestTime(1), pid=1, exe=program) for program in programs)
+    return Occurred(boot_id, number, execs)
+
+
+def hello(boot_id: str) -> Hello:
+    return Hello(boot_id, "sha", GuestTime(1), "6.12")
+
+
+@contextmanager
+def a_listener() -> Iterator[tuple[Witness, Guest]]:
+    """A witness of which programs other than /dull can be waited for."""
+    ours, theirs = socket.socketpair()
+    guest = Guest(theirs)
+
+    def wanted(one: Occurrence) -> bool:
+        return isinstance(one, Executed) and one.exe != "/dull"
+
+    with Witness(ours, lambda _: None, lambda: 1, lambda: HostTime(5), wanted) as witness:
+        yield witness, guest
+    guest.die()
+
+
+def executed(program: str) -> Callable[[Occurrence], bool]:
+    return lambda one: isinstance(one, Executed) and one.exe == program
+
+
+def test_what_can_be_waited_for_is_found_in_its_order_and_once() -> None:
+    with a_listener() as (witness, guest):
+        guest.say(hello("b1"), occurred(1, "/a", "/dull", "/b"), occurred(2, "/a"))
+        first = witness.await_occurrence(executed("/a"), 0, soon())
+        assert first == 1
+        assert witness.await_occurrence(executed("/a"), first, soon()) == 3
+        assert witness.await_occurrence(executed("/b"), 0, soon()) == 2
+        assert witness.occurred == 3
+        assert witness.await_occurrence(executed("/b"), 2, Deadline.after(0.05)) is None
+        assert witness.await_occurrence(executed("/dull"), 0, Deadline.after(0.05)) is None
+
+
+def test_what_comes_later_ends_the_wait() -> None:
+    with a_listener() as (witness, guest):
+        threading.Timer(0.05, lambda: guest.say(occurred(1, "/a"))).start()
+        assert witness.await_occurrence(executed("/a"), 0, soon()) == 1
+
+
+def test_what_another_boot_did_is_not_waited_for() -> None:
+    with a_listener() as (witness, guest):
+        guest.say(hello("b1"), occurred(1, "/a"), Ready("b1", GuestTime(2)))
+        assert witness.await_occurrence(executed("/a"), 0, soon()) == 1
+        guest.say(hello("b2"), occurred(1, "/b", boot_id="b2"))
+        assert witness.await_occurrence(executed("/b"), 0, soon()) == 2
+        assert witness.await_occurrence(executed("/a"), 0, Deadline.after(0.05)) is None
+        with pytest.raises(TimedOut):
+            witness.await_ready(None, Deadline.after(0.05))
+
+
+def test_a_witness_that_starts_again_in_its_boot_takes_nothing_back() -> None:
+    with a_listener() as (witness, guest):
+        guest.say(hello("b1"), Ready("b1", GuestTime(2)), occurred(1, "/a"), hello("b1"), occurred(1, "/b"))
+        assert witness.await_occurrence(executed("/b"), 0, soon()) == 2
+        assert witness.await_occurrence(executed("/a"), 0, soon()) == 1
+        assert witness.await_ready(None, soon()).boot_id == "b1"
+
+
+def test_a_machine_that_is_gone_ends_a_wait_for_what_it_would_do() -> None:
+    with a_listener() as (witness, guest):
+        guest.die()
+        with pytest.raises(GuestFailed, match="closed its channel"):
+            witness.await_occurrence(executed("/a"), 0, soon())
+
+
+@pytest.mark.parametrize(("cut", "lines"), [(True, 0), (False, 1)])
+def test_a_line_that_a_cut_left_unfinished_is_not_the_witness_s(cut: bool, lines: int) -> None:
+    with a_witness() as (witness, guest, heard):
+        if cut:
+            witness.expect_cut()
+        guest.write(b'{"type":"hel')
+        guest.die()
+        with pytest.raises(GuestFailed):
+            witness.await_hello(None, soon())
+    assert len(heard) == lines

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""The program that stands before others in the guest, with a kernel of paper."""
+
+from __future__ import annotations
+
+import os
+import struct
+from pathlib import Path
+
+import pytest
+
+from harness.fault import gate as gate_module
+from harness.fault.gate import ANSWER, EVENT, FAN_ALLOW, FAN_DENY, Gate
+
+PID = 4711
+
+
+class PaperKernel:
+    """libc's two calls, the questions that are asked, and the answers that came."""
+
+    def __init__(self) -> None:
+        self.marked: list[str] = []
+        self.questions, self._ask = os.pipe2(os.O_NONBLOCK)
+        self.killed: list[int] = []
+        self.answers: list[int] = []
+
+    def fanotify_init(self, *_: int) -> int:
+        return self.questions
+
+    def fanotify_mark(self, _: int, __: int, ___: object, ____: int, path: bytes) -> int:
+        self.marked.append(path.decode())
+        return 0
+
+    def ask(self, times: int = 1) -> None:
+        for _ in range(times):
+            file = os.open("/dev/null", os.O_RDONLY)
+            os.write(self._ask, EVENT.pack(EVENT.size, 3, 0, EVENT.size, 0x40000, file, PID))
+
+
+@pytest.fixture
+def kernel(monkeypatch: pytest.MonkeyPatch) -> PaperKernel:
+    paper = PaperKernel()
+    monkeypatch.setattr(gate_module.ctypes, "CDLL", lambda *_, **__: paper)
+    write = os.write
+
+    def answered(descriptor: int, raw: bytes) -> int:
+        if descriptor != paper.questions:
+            return write(descriptor, raw)
+        paper.answers.append(ANSWER.unpack(raw)[1])
+        return len(raw)
+
+    monkeypatch.setattr(gate_module.os, "write", answered)
+    monkeypatch.setattr(gate_module.os, "kill", lambda pid, _: paper.killed.append(pid))
+    return paper
+
+
+def test_it_stands_before_what_is_there_each_time_that_it_looks(kernel: PaperKernel, tmp_path: Path) -> None:
+    gate = Gate("slow", 1.0, [f"{tmp_path}/*/parser"])
+    assert gate.mark() == 0
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/parser").touch()
+    assert gate.mark() == 1
+    assert kernel.marked == [f"{tmp_path}/a/parser"]
+
+
+@pytest.mark.parametrize(
+    ("how", "answer", "killed"), [("failing", FAN_DENY, []), ("dying", FAN_ALLOW, [PID])]
+)
+def test_it_answers_at_once(kernel: PaperKernel, how: str, answer: int, killed: list[int]) -> None:
+    gate = Gate(how, 0.0, [])
+    kernel.ask()
+    gate.read()
+    assert (kernel.answers, kernel.killed, gate.passed) == ([answer], killed, 1)
+    assert gate.let_pass() is None
+
+
+def test_it_answers_late(kernel: PaperKernel, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(gate_module, "monotonic", lambda: now[0])
+    gate = Gate("slow", 2.0, [])
+    kernel.ask()
+    gate.read()
+    now[0] += 1.5
+    kernel.ask(2)
+    gate.read()
+    assert gate.let_pass() == pytest.approx(501)
+    assert kernel.answers == []
+    now[0] += 0.5
+    assert gate.let_pass() == pytest.approx(1501)
+    assert kernel.answers == [FAN_ALLOW]
+    now[0] += 1.5
+    assert gate.let_pass() is None
+    assert kernel.answers == [FAN_ALLOW] * 3
+    assert gate.passed == 3
+
+
+def test_nothing_asked_is_nothing_read(kernel: PaperKernel) -> None:
+    gate = Gate("slow", 2.0, [])
+    gate.read()
+    assert (gate.passed, kernel.answers) == (0, [])
+
+
+def test_a_kernel_that_cannot_is_told(kernel: PaperKernel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernel, "fanotify_mark", lambda *_: -1)
+    gate = Gate("slow", 2.0, ["/proc/self/exe"])
+    with pytest.raises(OSError, match="Errno"):
+        gate.mark()
+
+
+def test_the_layouts_are_the_kernels() -> None:
+    assert (EVENT.size, ANSWER.size) == (24, 8)
+    assert struct.calcsize("<i") == 4
