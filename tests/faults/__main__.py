@@ -22,6 +22,7 @@ from tests.faults.fingerprint_faults import FINGERPRINT_FAULTS
 from tests.faults.gate_faults import GATE_FAULTS
 from tests.faults.judge_faults import JUDGE_FAULTS
 from tests.faults.mount_faults import MOUNT_FAULTS
+from tests.faults.point_faults import POINT_FAULTS
 from tests.faults.rate_faults import RATE_FAULTS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,6 +34,7 @@ FAULTS = (
     *GATE_FAULTS,
     *JUDGE_FAULTS,
     *MOUNT_FAULTS,
+    *POINT_FAULTS,
     *RATE_FAULTS,
 )
 

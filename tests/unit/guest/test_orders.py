@@ -146,3 +146,17 @@ def test_it_ends_when_a_command_succeeds(tmp_path: Path) -> None:
 def test_it_ends_when_a_time_has_passed(tmp_path: Path) -> None:
     with waiting(FOR_A_TIME, tmp_path) as shell:
         assert shell.wait(Deadline.after(60)) == 0
+
+
+def test_files_are_there_beside_holds_until_they_are_taken_back(orders: Orders, tmp_path: Path) -> None:
+    orders.add(UNTIL_RELEASED)
+    path = "run/systemd/system/x.service.d/y.conf"
+    orders.put({path: b"[Service]\n"})
+    assert path in unpacked(orders, tmp_path / "one")
+    assert (tmp_path / "one" / path).read_text() == "[Service]\n"
+    orders.booted()
+    assert path in unpacked(orders, tmp_path / "two")
+    orders.take_back({path: b""})
+    assert unpacked(orders, tmp_path / "three") == unpacked(orders, tmp_path / "four")
+    assert held(unpacked(orders, tmp_path / "five")) == {"1"}
+    assert path not in unpacked(orders, tmp_path / "six")

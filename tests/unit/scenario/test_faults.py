@@ -80,7 +80,10 @@ def test_a_boot_that_is_cut_at_a_point_needs_to_take_no_commands_and_is_not_judg
 
 
 def test_the_look_after_points_comes_once_also_in_a_block(plan_of_steps: PlanOfSteps) -> None:
-    steps = "  - reboot: reset\n  - when: {ready: snapd}\n  - fault: full-disk\n    do: [run: a, run: b]\n  - run: c"
+    steps = (
+        "  - reboot: reset\n  - when: {ready: snapd}\n"
+        "  - fault: full-disk\n    do: [run: a, run: b]\n  - run: c"
+    )
     looks = [action for action in after(plan_of_steps(steps)) if isinstance(action, str)]
     assert looks == ["at boot 3", "at the end of boot 3"]
 
