@@ -27,7 +27,7 @@ from harness.model.plan import (
     RunCommand,
     SnapRef,
 )
-from harness.model.scenario import RebootHow
+from harness.model.scenario import MachineOptions, RebootHow
 
 # What is no service's or hook's own stays: the profiles of snap-confine and snap-update-ns, and global.bin.
 MAKE_ANEW = """\
@@ -90,6 +90,7 @@ def alone(plan: Plan, core: SnapRef) -> Plan:
         controls=(),
         repeat=None,
         perturbation=None,
+        machine=MachineOptions(),
     )
 
 

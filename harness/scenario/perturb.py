@@ -31,9 +31,12 @@ def repetitions(plan: Plan) -> tuple[Plan, ...]:
 
 
 def repetition(plan: Plan, repeat: Repeat, number: int) -> Plan:
-    """Repetition `number` (from 1) of the plan."""
+    """Repetition `number` (from 1) of the plan; where the plan sets the number of CPUs, that stays."""
     units = ("snapd.service", *(f"{tag}.service" for tag in plan.services))
-    return replace(plan, repeat=repeat, perturbation=perturbation(repeat, number, units))
+    different = perturbation(repeat, number, units)
+    if plan.machine.cpus:
+        different = replace(different, cpus=0)
+    return replace(plan, repeat=repeat, perturbation=different)
 
 
 def perturbation(repeat: Repeat, number: int, units: Sequence[str]) -> Perturbation:

@@ -125,7 +125,7 @@ def test_a_write_log_lies_between_the_guest_and_the_disk() -> None:
     assert logged["log"]["filename"] == "/r/a,b.log"
     assert logged["cache"]["no-flush"] is False, "or no flush is logged"
     (device,) = (value for value in values(argv, "-device") if value.startswith("virtio-blk"))
-    assert device == "virtio-blk-pci,drive=disk0,serial=root,write-zeroes=off"
+    assert device == "virtio-blk-pci,id=block0,drive=disk0,serial=root,write-zeroes=off"
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1))

@@ -156,10 +156,21 @@ def test_a_guest_that_does_not_panic_is_named(watch: BootWatch) -> None:
         watch.panicked(1, Deadline.after(0))
 
 
-def test_the_next_panic_is_trouble_again(watch: BootWatch) -> None:
+def panic_as_asked(watch: BootWatch) -> None:
     with watch.expected(panic=True):
         watch.on_event(said("GUEST_PANICKED"))
         watch.on_event(said("RESET", guest=False))
+
+
+def test_the_next_panic_is_trouble_again(watch: BootWatch) -> None:
+    panic_as_asked(watch)
+    watch.on_event(said("GUEST_PANICKED"))
+    with pytest.raises(GuestFailed, match="panicked"):
+        watch.changed(2, Deadline.after(5))
+
+
+def test_where_another_end_is_asked_for_a_panic_is_trouble(watch: BootWatch) -> None:
+    panic_as_asked(watch)
     with watch.expected():
         watch.on_event(said("GUEST_PANICKED"))
     with pytest.raises(GuestFailed, match="panicked"):

@@ -18,6 +18,7 @@ from harness.model.plan import (
     SwitchOff,
 )
 from harness.model.repeat import Perturbation, Repeat
+from harness.model.scenario import MachineOptions
 from harness.scenario.alone import IS_MADE, MAKE_ANEW, alone, cores_of, start_of
 
 Plans = Callable[[str], tuple[Plan, ...]]
@@ -91,6 +92,11 @@ def test_it_is_carried_out_once_where_the_scenario_is_repeated(plans: Plans) -> 
     control = alone(repeated, cores_of(plan)[1])
     assert (control.repeat, control.perturbation) == (None, None)
     assert control.title == "fingerprint/2.68.3"
+
+
+def test_it_is_carried_out_on_the_labs_own_machine(plans: Plans) -> None:
+    (plan,) = plans(f"{TEXT}machine: {{cpus: 1, clock-back: 30 days}}\n")
+    assert alone(plan, cores_of(plan)[0]).machine == MachineOptions()
 
 
 def test_what_was_made_before_is_gone_before_snapd_makes_it_anew() -> None:

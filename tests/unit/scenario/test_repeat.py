@@ -167,3 +167,10 @@ def test_a_plan_on_paper_tells_of_it(plans: Plans, good: str) -> None:
     assert [line.split()[0] for line in listed if line[:7].strip()] == list("123456")
     assert all(len(line) <= 110 for line in listed)
     assert "repetition 1 of seed 7: 1 CPU, snapd.service 500 ms late" in explain(repetitions(plan)[0])
+
+
+def test_a_number_of_cpus_that_the_plan_sets_is_not_made_different(plans: Plans, good: str) -> None:
+    (plan,) = repeated(plans(f"{good}machine: {{cpus: 2}}\n"), Again(times=9))
+    assert {each.perturbation.cpus for each in repetitions(plan) if each.perturbation} == {0}
+    (plain,) = repeated(plans(good), Again(times=9))
+    assert len({each.perturbation.cpus for each in repetitions(plain) if each.perturbation}) > 1
