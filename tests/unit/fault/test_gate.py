@@ -1,16 +1,23 @@
 # SPDX-License-Identifier: GPL-3.0-only
-"""The program that stands before others in the guest, with a kernel of paper."""
+"""The program that stands before others in the guest, with a kernel of paper and a real one."""
 
 from __future__ import annotations
 
+import hashlib
 import os
+import shutil
 import struct
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from harness.fault import gate as gate_module
 from harness.fault.gate import ANSWER, EVENT, FAN_ALLOW, FAN_DENY, Gate
+from harness.host.deadline import Deadline, monotonic, wait_until
+from harness.host.process import run, spawn
 
 PID = 4711
 
@@ -110,3 +117,57 @@ def test_a_kernel_that_cannot_is_told(kernel: PaperKernel, monkeypatch: pytest.M
 def test_the_layouts_are_the_kernels() -> None:
     assert (EVENT.size, ANSWER.size) == (24, 8)
     assert struct.calcsize("<i") == 4
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="standing before programs needs root")
+
+
+@contextmanager
+def standing_before(program: Path, how: str, seconds: float) -> Iterator[Path]:
+    """The gate before a program, as in the guest, with this machine's kernel; its directory."""
+    directory = program.parent / how
+    directory.mkdir()
+    argv = [sys.executable, "-I", "-S", "-B", gate_module.__file__, directory, how, str(seconds), program]
+    with spawn([str(word) for word in argv]) as child:
+        there = directory / "passed"
+        wait_until(lambda: there.exists() or child.poll() is not None, Deadline.after(60), what="the gate")
+        assert there.exists(), "the kernel cannot, or may not, ask"
+        yield directory
+
+
+def carried_out(program: Path) -> tuple[int, float]:
+    """The status that a shell sees, and the seconds that it took."""
+    began = monotonic()
+    status = run(["sh", "-c", f"{program} 2>/dev/null; echo $?"]).stdout
+    return int(status), monotonic() - began
+
+
+@needs_root
+@pytest.mark.parametrize(
+    ("how", "seconds", "status"), [("failing", 0.0, 126), ("dying", 0.0, 137), ("slow", 0.5, 0)]
+)
+def test_a_real_kernel_asks_until_it_is_gone(how: str, seconds: float, status: int, tmp_path: Path) -> None:
+    program = Path(shutil.copy("/bin/true", tmp_path / "program"))
+    before = hashlib.sha256(program.read_bytes()).digest()
+    with standing_before(program, how, seconds) as directory:
+        ended, took = carried_out(program)
+        wait_until(
+            lambda: (directory / "passed").read_text() == "1\n", Deadline.after(30), what="it to be counted"
+        )
+    assert ended == status
+    assert took >= seconds
+    assert carried_out(program)[0] == 0
+    assert hashlib.sha256(program.read_bytes()).digest() == before
+
+
+@needs_root
+def test_who_waits_goes_on_when_it_is_gone(tmp_path: Path) -> None:
+    program = Path(shutil.copy("/bin/true", tmp_path / "program"))
+    with spawn(["sh", "-c", f"until test -e {tmp_path}/go; do sleep 0.05; done; {program}"]) as waiting:
+        with standing_before(program, "slow", 3600.0) as directory:
+            (tmp_path / "go").touch()
+            wait_until(
+                lambda: (directory / "passed").read_text() == "1\n", Deadline.after(30), what="the question"
+            )
+            assert waiting.poll() is None
+        assert waiting.wait(Deadline.after(30)) == 0
