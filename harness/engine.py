@@ -144,7 +144,7 @@ class _Execution:
         self._progress.begin(step.number, step.title)
         began = monotonic()
         with machine.explaining(f"step {step.number} ({step.title})"):
-            if self.plan.points and not isinstance(step.action, AwaitPoint):
+            if self._plan.points and not isinstance(step.action, AwaitPoint):
                 machine.mark()
             detail = self._act(step.action, machine, deadline)
         seconds = monotonic() - began

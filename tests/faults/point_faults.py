@@ -159,8 +159,8 @@ POINT_FAULTS = (
     Fault(
         "engine.py",
         "a point counts what came since the point before",
-        "            if self.plan.points and not isinstance(step.action, AwaitPoint):",
-        "            if self.plan.points:",
+        "            if self._plan.points and not isinstance(step.action, AwaitPoint):",
+        "            if self._plan.points:",
         ENGINE,
     ),
 )
