@@ -76,8 +76,8 @@ RATE_FAULTS = (
     Fault(
         "lab_spec.py",
         "the number of CPUs stays what it was",
-        "cpus=different.cpus or options.cpus",
-        "cpus=options.cpus",
-        ("tests/unit/test_lab_repetition.py",),
+        "cpus=different.cpus or wants.machine.cpus or options.cpus",
+        "cpus=wants.machine.cpus or options.cpus",
+        ("tests/unit/test_lab_spec.py",),
     ),
 )
