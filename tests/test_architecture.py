@@ -22,7 +22,7 @@ LAYERS = (
     ("qemu", "guest", "image"),
     ("host",),
     ("scenario", "policy", "invariant", "record", "cut"),
-    ("model", "errors"),
+    ("model", "errors", "replica"),
 )
 ROW = {package: row for row, packages in enumerate(LAYERS) for package in packages}
 
@@ -47,7 +47,7 @@ DOORS = {
 }
 SLEEPERS = {"host/deadline.py"}
 
-PURE = ("scenario", "policy", "invariant", "cut", "model", "errors", "report", "record")
+PURE = ("scenario", "policy", "invariant", "cut", "model", "errors", "report", "record", "replica")
 READS_ITS_FILES = {"scenario/source.py"}
 OUTSIDE = {
     "os",

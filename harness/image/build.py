@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 from harness.errors import Mistake
 from harness.host import process
 from harness.host.programs import find_program
-from harness.image import debs, rootfs
+from harness.image import debs, replica, rootfs
 from harness.image.archive import Resolution
 from harness.image.debs import Deb
 from harness.image.digest import key_of, sha256_of, tree_digest, write_json
@@ -90,6 +91,7 @@ class _Parts:
             "setup": sha256_of(recipe.setup) if recipe.setup else "",
             "units": recipe.mask,
             "size": recipe.size,
+            **({"replica": replica.inputs(recipe.replica)} if recipe.replica else {}),
         }
 
 
@@ -128,7 +130,7 @@ def _make(parts: _Parts, directory: Path, workshop: Workshop) -> None:
         workshop.tell(f"building image {recipe.name}: kernel and disk (about 20 s)")
         kernel = cut_kernel(parts.kernel, recipe.kernel.initrd, recipe.kernel.keep)
         _write_boot_files(kernel, recipe.init, parts.busybox, directory)
-        rootfs.assemble(root, _overlay(parts, kernel), directory / "disk.qcow2", recipe.size)
+        rootfs.assemble(root, _overlay(parts, kernel, root), directory / "disk.qcow2", recipe.size)
     finally:
         discard(scratch)
 
@@ -138,14 +140,19 @@ def _write_boot_files(kernel: Kernel, init: Path, busybox: Deb, directory: Path)
     (directory / "initrd").write_bytes(initrd(kernel, init.read_bytes(), busybox))
 
 
-def _overlay(parts: _Parts, kernel: Kernel) -> Tree:
-    """What lies over the installed packages: modules, the recipe's files, masked units."""
+def _overlay(parts: _Parts, kernel: Kernel, root: Path) -> Tree:
+    """What lies over the packages in `root`: modules, the recipe's files, a replica, masked units."""
     tree = Tree()
     tree.entries.update(kernel.modules.entries)
     for directory in parts.recipe.files:
         tree.add_directory(directory)
     for unpack, deb in parts.unpacked:
         _unpack(tree, unpack, deb)
+    if parts.recipe.replica:
+        installed = Tree()
+        with tarfile.open(root) as archive:
+            installed.add_tar(archive, replica.is_python)
+        replica.put_programs(tree, installed, parts.recipe.replica)
     for unit in parts.recipe.mask:
         tree.link(f"etc/systemd/system/{unit}", "/dev/null")
     return tree

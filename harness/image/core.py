@@ -11,13 +11,13 @@ import json
 import re
 import struct
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import BuildFailed, Mistake
 from harness.host import process
-from harness.image import debs, rootfs
+from harness.image import debs, replica, rootfs
 from harness.image.build import tool_versions
 from harness.image.debs import Deb
 from harness.image.digest import key_of, sha256_of, tree_digest, write_json
@@ -25,7 +25,7 @@ from harness.image.snapfile import SnapFile, build_ids, one_file, snap_yaml, squ
 from harness.image.store import MIB, discard
 from harness.image.tree import Tree
 from harness.image.workshop import Workshop
-from harness.model.catalogue import CoreEntry, DebFiles, SnapFileSource, SuitePackage
+from harness.model.catalogue import CoreEntry, DebFiles, Replica, SnapFileSource, SuitePackage
 from harness.model.catalogue import Tree as TreeSource
 
 # A release before glibc 2.34 needs a root of its time: the seccomp template of snapd 2.49 has no
@@ -53,6 +53,8 @@ _NEEDS = 700 * MIB
 def root_suite(entry: CoreEntry) -> str:
     """The suite that the core's root file system is made of."""
     source = entry.source
+    if isinstance(source, Replica):
+        return replica.ROOT
     return _ROOT_OF.get(source.suite, DEFAULT_ROOT) if isinstance(source, SuitePackage) else DEFAULT_ROOT
 
 
@@ -73,6 +75,8 @@ def build_core(entry: CoreEntry, workshop: Workshop) -> SnapFile:
             return _from_tree(entry, file_name, Path(path), workshop)
         case SnapFileSource() as source:
             return _given(source, file_name, workshop)
+        case Replica() as source:
+            return _re_created(entry, file_name, source, workshop)
 
 
 def _from_debs(entry: CoreEntry, file_name: str, given: list[Deb], workshop: Workshop) -> SnapFile:
@@ -92,6 +96,12 @@ def _from_tree(entry: CoreEntry, file_name: str, path: Path, workshop: Workshop)
     return _layered(_Plan(entry, file_name, inputs, lambda tree: tree.add_directory(path)), workshop)
 
 
+def _re_created(entry: CoreEntry, file_name: str, source: Replica, workshop: Workshop) -> SnapFile:
+    inputs: dict[str, object] = {"replica": replica.inputs(source)}
+    plan = _Plan(entry, file_name, inputs, lambda tree: replica.put_into_core(tree, source))
+    return _layered(plan, workshop)
+
+
 @dataclass(frozen=True, slots=True)
 class _Plan:
     """A core to be made: what `fill` adds to the root, and what stands for that in the key."""
@@ -103,7 +113,8 @@ class _Plan:
 
 
 def _layered(plan: _Plan, workshop: Workshop) -> SnapFile:
-    root_key, root = core_root(root_suite(plan.entry), workshop)
+    more = replica.PACKAGES if isinstance(plan.entry.source, Replica) else ()
+    root_key, root = core_root(root_suite(plan.entry), workshop, more)
     key = key_of(kind="core", root=root_key, claims=plan.entry.claims, **plan.inputs)
 
     def make(directory: Path) -> None:
@@ -122,9 +133,9 @@ def _layered(plan: _Plan, workshop: Workshop) -> SnapFile:
     return opened(place, "core.snap", plan.file_name, "core", "os")
 
 
-def core_root(suite: str, workshop: Workshop) -> tuple[str, Path]:
+def core_root(suite: str, workshop: Workshop, more: Sequence[str] = ()) -> tuple[str, Path]:
     """The key and the place of a root file system that cores share; its manifest lists packages."""
-    found = workshop.archive.resolve(suite, ["?essential", *_ROOT_PACKAGES])
+    found = workshop.archive.resolve(suite, ["?essential", *_ROOT_PACKAGES, *more])
     rows = [deb.row() for deb in found.debs]
     key = key_of(kind="root", debs=rows)
 
@@ -262,8 +273,8 @@ _SNAP_YAML = """\
 name: core
 version: "{version}"
 type: os
-summary: snapd's core with the snapd of a Debian release
-description: Made from Debian packages to run their snapd by re-execution.
+summary: a core to run its snapd by re-execution
+description: A root file system of Debian packages, and the snapd of one release or a replica of it.
 architectures: [amd64]
 confinement: strict
 grade: stable

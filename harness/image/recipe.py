@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.model.catalogue import SuitePackage
+from harness.model.catalogue import Replica, SuitePackage
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,10 @@ class Unpack:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuiteRecipe:
-    """A guest installed from a Debian suite; `debs` come from elsewhere and are installed too."""
+    """A guest installed from a Debian suite; `debs` come from elsewhere and are installed too.
+
+    `replica` takes the place of a deb of snapd.
+    """
 
     name: str
     summary: str
@@ -56,6 +59,7 @@ class SuiteRecipe:
     unpack: tuple[Unpack, ...] = ()
     files: tuple[Path, ...] = ()
     mask: tuple[str, ...] = ()
+    replica: Replica | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

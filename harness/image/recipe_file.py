@@ -17,8 +17,9 @@ from harness.image.recipe import (
     SuiteRecipe,
     Unpack,
 )
-from harness.model.catalogue import SuitePackage
+from harness.model.catalogue import Replica, SuitePackage
 from harness.model.spans import Span
+from harness.replica.releases import RELEASES
 from harness.scenario import source
 from harness.scenario.shapes import Field, Filled, ListOf, MapOf, Record, Text
 from harness.scenario.source import Problems, Scalar, Table
@@ -38,6 +39,13 @@ _UNPACK = Record(
     "the deb to unpack",
     {**_DEB, "files": Field(MapOf(_FILE, _FILE, 1), "path in the deb: path in the guest", required=True)},
 )
+_REPLICA = Record(
+    "the replica",
+    {
+        "release": Field(Text("a version"), "the release that it re-creates", required=True),
+        "programs": Field(_FILE, "the directory of its programs", required=True),
+    },
+)
 _KERNEL = Record(
     "the kernel",
     {
@@ -54,6 +62,7 @@ _SUITE_IMAGE = Record(
         "suite": Field(_SUITE.shape, _SUITE.summary, required=True),
         "packages": Field(_WORDS, "packages of the suite", required=True),
         "debs": Field(ListOf(_DEB_RECORD), "debs from elsewhere"),
+        "replica": Field(_REPLICA, "a replica of snapd, instead of a deb"),
         "unpack": Field(ListOf(_UNPACK), "single files out of debs from elsewhere"),
         "kernel": Field(_KERNEL, "the kernel and its modules", required=True),
         "init": Field(_FILE, "the script of the initrd", required=True),
@@ -125,6 +134,15 @@ class _Reader:
             )
         return SuitePackage(_text(filled, "suite"), _text(filled, "version"), _text(filled, "package"))
 
+    def replica(self, filled: Filled | None) -> Replica | None:
+        """What stands for snapd; a release that there is no replica of is noted."""
+        if filled is None:
+            return None
+        release: Scalar = filled.get("release")
+        if release.text not in RELEASES:
+            self.problems.unknown(release.span, "release of a replica", release.text, RELEASES)
+        return Replica(release.text, str(self.path(filled.get("programs"), folder=True)))
+
     def unpack(self, filled: Filled) -> Unpack:
         return Unpack(self.deb(filled), {key.text: to.text for key, to in filled.get("files")})
 
@@ -179,6 +197,7 @@ def _suite(name: str, filled: Filled, reader: _Reader) -> SuiteRecipe:
         unpack=tuple(reader.unpack(each) for each in filled.get("unpack", ())),
         files=reader.paths(filled, "files"),
         mask=_texts(filled, "mask"),
+        replica=reader.replica(filled.get("replica")),
         size=_size(_text(filled, "size")),
         root=_text(filled, "root") or "/dev/vda",
         cmdline=_text(filled, "cmdline"),

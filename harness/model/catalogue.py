@@ -40,7 +40,19 @@ class Tree:
     path: str
 
 
-CoreSource = SuitePackage | DebFiles | SnapFileSource | Tree
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """A release that is re-created: by its name in harness.replica, and the design that changes it, if any.
+
+    `programs` is the directory of the programs that do it; the path is absolute.
+    """
+
+    release: str
+    programs: str
+    design: str = ""
+
+
+CoreSource = SuitePackage | DebFiles | SnapFileSource | Tree | Replica
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,14 @@ from harness.model.catalogue import (
     CoreSource,
     DebFiles,
     ImageEntry,
+    Replica,
     SnapEntry,
     SnapFileSource,
     SuitePackage,
     Tree,
 )
+from harness.replica.designs import DESIGNS
+from harness.replica.releases import RELEASES
 from harness.scenario import source
 from harness.scenario.shapes import Field, Filled, ListOf, MapOf, Record, Switch, Text
 from harness.scenario.source import Problems, Scalar
@@ -39,7 +42,14 @@ _IMAGE = Record(
         "deb": Field(_VERSION, "the version of snapd that the image itself carries"),
     },
 )
-_SOURCES = ("suite", "debs", "snap", "tree")
+_SOURCES = ("suite", "debs", "snap", "tree", "release")
+_OF_ONE_SOURCE = (
+    ("version", "suite"),
+    ("package", "suite"),
+    ("sha256", "snap"),
+    ("design", "release"),
+    ("programs", "release"),
+)
 _CORE = Record(
     "the core",
     {
@@ -50,6 +60,9 @@ _CORE = Record(
         "snap": Field(_FILE, "a snap file"),
         "sha256": Field(Text("64 hexadecimal digits", r"[0-9a-f]{64}"), "the digest of the snap file"),
         "tree": Field(Text("a directory's path"), "a directory laid out as a deb's content"),
+        "release": Field(_VERSION, "a release that is re-created by a replica"),
+        "design": Field(Text("the name of a design"), "what is different in that replica"),
+        "programs": Field(Text("a directory's path"), "the replica's programs"),
         "claims": Field(_VERSION, "the version that the core gives itself, when not the package's"),
         "snap-variant": Field(_NAME, "the variant of service snaps that runs under this core"),
         "replica": Field(Switch(), "it re-creates a release rather than being one"),
@@ -119,20 +132,32 @@ def _core(directory: Path, problems: Problems, name: Scalar, filled: Filled) -> 
         problems.add(name.span, f"the core {name.text!r} {found}", expected=f"one of {', '.join(_SOURCES)}")
         return None
     _note_strays(name, filled, given[0], problems)
+    _note_unknown_replica(filled, problems)
     return CoreEntry(
         name=name.text,
         source=_source(directory, given[0], filled),
         span=name.span,
         claims=_text(filled, "claims"),
         snap_variant=_text(filled, "snap-variant"),
-        replica=filled.get("replica", False),
+        replica=filled.get("replica", given == ["release"]),
     )
+
+
+def _note_unknown_replica(filled: Filled, problems: Problems) -> None:
+    for key, known in (("release", RELEASES), ("design", DESIGNS)):
+        told = filled.get(key)
+        if told is not None and told.text not in known:
+            problems.unknown(told.span, f"{key} of a replica", told.text, known)
 
 
 def _note_strays(name: Scalar, filled: Filled, source_key: str, problems: Problems) -> None:
     if source_key == "suite" and "version" not in filled.values:
         problems.add(name.span, f"the core {name.text!r} lacks 'version'", expected="the exact version")
-    for key, belongs_to in (("version", "suite"), ("package", "suite"), ("sha256", "snap")):
+    if source_key == "release" and "programs" not in filled.values:
+        problems.add(name.span, f"the core {name.text!r} lacks 'programs'", expected="the replica's programs")
+    if source_key == "release" and filled.get("replica") is False:
+        problems.add(name.span, f"the core {name.text!r} is a replica", hint="leave 'replica: false' out")
+    for key, belongs_to in _OF_ONE_SOURCE:
         if key in filled.values and source_key != belongs_to:
             span = filled.get(key).span
             problems.add(
@@ -149,6 +174,10 @@ def _source(directory: Path, key: str, filled: Filled) -> CoreSource:
             return DebFiles(tuple(_path(directory, each) for each in filled.get("debs")))
         case "snap":
             return SnapFileSource(_path(directory, filled.get("snap")), _text(filled, "sha256"))
+        case "release":
+            programs = filled.get("programs")
+            where = _path(directory, programs) if programs else ""
+            return Replica(_text(filled, "release"), where, _text(filled, "design"))
         case _:
             return Tree(_path(directory, filled.get("tree")))
 

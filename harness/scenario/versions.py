@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 
-from harness.model.catalogue import CoreEntry, SuitePackage
+from harness.model.catalogue import CoreEntry, Replica, SuitePackage
 
 _PART = re.compile(r"(\D*)(\d*)", re.ASCII)
 
@@ -16,6 +16,8 @@ def core_version(core: CoreEntry) -> str:
         return core.claims
     if isinstance(core.source, SuitePackage):
         return core.source.version
+    if isinstance(core.source, Replica):
+        return core.source.release
     return core.name if core.name[:1].isdigit() else ""
 
 
