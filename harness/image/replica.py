@@ -71,8 +71,9 @@ def put_programs(tree: Tree, root: Tree, source: Replica) -> None:
     tree.file(f"{_TOOLS}/replica/release.json", json.dumps(release.as_data(), indent=1).encode())
     tree.file(f"{_TOOLS}/info", f"VERSION={release.name}+replica\n".encode())
     hook = (programs / "sitecustomize.py").read_bytes()
-    tree.entries.pop(f"usr/lib/{interpreter}/sitecustomize.py", None)
-    tree.file(f"usr/lib/{interpreter}/sitecustomize.py", hook)
+    library = f"usr/lib/{interpreter}"
+    tree.remove(lambda name: name.startswith(f"{library}/") and "sitecustomize." in name)
+    tree.file(f"{library}/sitecustomize.py", hook)
 
 
 def is_python(name: str) -> bool:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-only
 """Where seccomp profiles lie: for the snapd that writes them, and for the launcher that reads them."""
 
-import hashlib
 import json
 import os
 
@@ -50,5 +49,7 @@ def for_reading(table):
 
 
 def _digest(table):
+    import hashlib  # dear to import, and only one design asks for it
+
     written = [table.seccomp.template, sorted(table.seccomp.rules.items())]
     return hashlib.sha256(json.dumps(written).encode()).hexdigest()[:16]

@@ -15,11 +15,10 @@ import shutil
 import struct
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 HERE = Path(__file__).resolve()
 PROGRAMS = HERE.parents[3] / "images" / "replica"
@@ -164,13 +163,12 @@ def act_launches(cores: Sequence[str], tags: Sequence[str], env: dict[str, str])
     return [_waited(*child) for child in children]
 
 
-def _fork(core: str, tag: str) -> tuple[int, IO[str], float]:
-    tools = _with_payload((), f"/snap/core/{core}")
-    words = tempfile.TemporaryFile("w+", dir="/dev/shm")
+def _fork(core: str, tag: str) -> tuple[int, Path, float]:
+    tools, words = _with_payload((), f"/snap/core/{core}"), Path(f"/snap/words-{core}-{tag}")
     began = time.monotonic()
     child = os.fork()
     if child == 0:
-        os.dup2(words.fileno(), 2)
+        os.dup2(os.open(words, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
         sys.path.insert(0, str(PROGRAMS / "programs"))
         era, main = importlib.import_module("era"), importlib.import_module("snap_confine_main")
         era.HERE = f"{tools}/replica"
@@ -183,11 +181,9 @@ def _fork(core: str, tag: str) -> tuple[int, IO[str], float]:
     return child, words, began
 
 
-def _waited(child: int, words: IO[str], began: float) -> dict[str, Any]:
+def _waited(child: int, words: Path, began: float) -> dict[str, Any]:
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    with words:
-        words.seek(0)
-        return {"status": status, "stderr": words.read(), "seconds": time.monotonic() - began}
+    return {"status": status, "stderr": words.read_text(), "seconds": time.monotonic() - began}
 
 
 def _with_payload(calls: Sequence[Sequence[int]], core: str = CURRENT) -> str:
