@@ -19,6 +19,7 @@ from harness.model.timeline import SeenLook
 from harness.model.verdict import Evidence
 from harness.policy import apparmor, seccomp
 from harness.policy.authorship import WITNESS
+from harness.policy.kind import COMPILED_SECCOMP
 from harness.policy.knowledge import Knowledge
 from harness.policy.part import Part, State, Surroundings
 
@@ -124,7 +125,7 @@ def class_of(around: Surroundings, process: ProcessSeen, tag: str, parts: Iterab
 
 
 def _has_some_policy(around: Surroundings, tag: str) -> bool:
-    kinds = (PolicyKind.SECCOMP_BIN, PolicyKind.SECCOMP_BIN2, PolicyKind.APPARMOR_SOURCE)
+    kinds = (*COMPILED_SECCOMP, PolicyKind.APPARMOR_SOURCE)
     return any(file.name == tag and file.kind in kinds for file in around.files)
 
 

@@ -10,7 +10,8 @@ from harness.model.clock import WallTime
 from harness.model.observation import PolicyFile, PolicyKind
 from harness.model.occurrence import FileChanged
 
-COMPILED_SECCOMP = (PolicyKind.SECCOMP_BIN, PolicyKind.SECCOMP_BIN2)
+COMPILED_SECCOMP = (PolicyKind.SECCOMP_BIN, PolicyKind.SECCOMP_BIN2, PolicyKind.SECCOMP_TEXT)
+"""What a launcher takes its filters from: programs, or a text that it makes one of (text_profiles.py)."""
 
 GLOBAL = "global"
 """seccomp/bpf/global.bin: the filter that snap-confine of 2.37.3 to 2.63 adds for every snap."""
@@ -37,8 +38,10 @@ def programs(file: PolicyFile) -> Mapping[str, str]:
     """The programs in a compiled seccomp file, part to digest; none when it is unrestricted or damaged.
 
     snap-seccomp before 2.63 writes the text ``@unrestricted`` in place of a program, which is not a whole
-    number of instructions.
+    number of instructions. A text of which no launcher was seen to make a program stands for itself.
     """
+    if file.kind == PolicyKind.SECCOMP_TEXT and not file.parts and file.sha256:
+        return {"text": file.sha256}
     if file.kind == PolicyKind.SECCOMP_BIN and file.size % _INSTRUCTION:
         return {}
     return {part: digest for part, digest in file.parts.items() if digest and digest not in _NO_PROGRAM}

@@ -17,6 +17,7 @@ from harness.policy.disk import Disk
 from harness.policy.happened import Happened, by_boot
 from harness.policy.references import references_of
 from harness.policy.system_key import SystemKeys
+from harness.policy.text_profiles import with_programs
 from harness.policy.writers import Writers
 
 _CORE = "core"
@@ -52,6 +53,7 @@ class Knowledge:
 
     @classmethod
     def _learn(cls, timeline: Timeline) -> Knowledge:
+        timeline = with_programs(timeline)
         builds = Builds.of(timeline)
         looks = {boot.number: tuple(sorted(boot.looks, key=_line)) for boot in timeline.boots}
         ordered = tuple(seen for boot in sorted(looks) for seen in looks[boot])

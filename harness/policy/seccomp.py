@@ -7,7 +7,7 @@ snap-confine of 2.37.3 to 2.62 loads ``TAG.bin`` and ``global.bin``, from 2.63 o
 
 from __future__ import annotations
 
-from harness.model.observation import FilterSeen, PolicyFile, PolicyKind, ProcessSeen
+from harness.model.observation import FilterSeen, PolicyFile, ProcessSeen
 from harness.model.verdict import Evidence
 from harness.policy.authorship import WITNESS, Authorship, Claim
 from harness.policy.builds import Builds, short
@@ -114,7 +114,7 @@ def _place(around: Surroundings, tag: str, digest: str) -> str:
 
 
 def _part_of(file: PolicyFile, digest: str) -> str:
-    if file.kind not in (PolicyKind.SECCOMP_BIN, PolicyKind.SECCOMP_BIN2):
+    if file.kind not in COMPILED_SECCOMP:
         return ""
     return next((part for part, program in programs(file).items() if program == digest), "")
 

@@ -34,6 +34,7 @@ class Kind:
 
 
 KINDS = (
+    Kind("seccomp-text", "/var/lib/snapd/seccomp/profiles/*"),
     Kind("seccomp-source", "/var/lib/snapd/seccomp/bpf/*.src", ".src"),
     Kind("seccomp-bin", "/var/lib/snapd/seccomp/bpf/*.bin", ".bin"),
     Kind("seccomp-bin2", "/var/lib/snapd/seccomp/bpf/*.bin2", ".bin2"),

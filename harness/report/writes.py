@@ -25,6 +25,7 @@ SECCOMP, APPARMOR, MOUNT, DEVICE, KEY = "seccomp", "AppArmor", "mount", "device"
 LANES = (KEY, SECCOMP, APPARMOR, MOUNT, DEVICE)
 
 _LANE_OF = {
+    PolicyKind.SECCOMP_TEXT: SECCOMP,
     PolicyKind.SECCOMP_SOURCE: SECCOMP,
     PolicyKind.SECCOMP_BIN: SECCOMP,
     PolicyKind.SECCOMP_BIN2: SECCOMP,

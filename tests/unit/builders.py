@@ -37,7 +37,7 @@ from harness.model.spans import Span
 from harness.model.timeline import BootRecord, ConsoleLine, SeenLook, SeenOccurrence, Timeline
 from harness.model.wire import Heard, Looked, Occurred
 from harness.record_writing import Recorder, plan_sha256
-from tests.unit.paper_core import NEW, NEWER, OLD, Core, digest
+from tests.unit.paper_core import NEW, NEW_TEXT, NEWER, OLD, TEXT, Core, digest
 from tests.unit.paper_guest import BLUEZ, NETWORK, TAGS, PaperGuest, unit
 
 SPAN = Span("scenario.yaml", 1, 1)
@@ -123,7 +123,7 @@ class Guest(PaperGuest):
     def all_events(self) -> list[Event]:
         opened = RunOpened(RECORD_FORMAT, "0.1.0", plan_sha256(self.plan()), {"cores": "2"})
         closed = RunClosed(not any(isinstance(event, RunFailed) for event in self.events))
-        return [opened, *(core.artifact for core in (OLD, NEW, NEWER)), *self.events, closed]
+        return [opened, *(core.artifact for core in (OLD, NEW, NEWER, TEXT, NEW_TEXT)), *self.events, closed]
 
     def record(self, directory: Path) -> Path:
         """Write the record of it all, as a run does."""
@@ -218,4 +218,17 @@ def stale_seccomp(**more: object) -> Guest:
     return guest.reboot(RebootHow.RESET).start_services().start_snapd().look()
 
 
-__all__ = ["BLUEZ", "NETWORK", "NEW", "NEWER", "OLD", "TAGS", "Core", "Guest", "digest", "unit"]
+__all__ = [
+    "BLUEZ",
+    "NETWORK",
+    "NEW",
+    "NEWER",
+    "NEW_TEXT",
+    "OLD",
+    "TAGS",
+    "TEXT",
+    "Core",
+    "Guest",
+    "digest",
+    "unit",
+]

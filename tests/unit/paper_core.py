@@ -17,7 +17,7 @@ def digest(*words: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Core:
-    """A snapd release: its build, and whether it compiles seccomp to `.bin` or `.bin2`.
+    """A snapd release: its build, and whether seccomp is text, `.bin` or `.bin2`.
 
     `mounts` is what its mount profiles list, one mount; without it, it writes none.
     """
@@ -46,4 +46,6 @@ class Core:
 
 OLD = Core("2.57.6", PolicyKind.SECCOMP_BIN)
 NEW = Core("2.68.3", PolicyKind.SECCOMP_BIN2)
+TEXT = Core("2.24", PolicyKind.SECCOMP_TEXT)
+NEW_TEXT = Core("2.25", PolicyKind.SECCOMP_TEXT)
 NEWER = Core("2.77.1", PolicyKind.SECCOMP_BIN2)

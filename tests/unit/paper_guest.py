@@ -51,6 +51,7 @@ TAGS = (BLUEZ, NETWORK)
 
 _PATHS = {
     PolicyKind.MOUNT: "/var/lib/snapd/mount/{}.fstab",
+    PolicyKind.SECCOMP_TEXT: "/var/lib/snapd/seccomp/profiles/{}",
     PolicyKind.SECCOMP_SOURCE: "/var/lib/snapd/seccomp/bpf/{}.src",
     PolicyKind.SECCOMP_BIN: "/var/lib/snapd/seccomp/bpf/{}.bin",
     PolicyKind.SECCOMP_BIN2: "/var/lib/snapd/seccomp/bpf/{}.bin2",
@@ -165,7 +166,10 @@ class PaperGuest:
             self.write(
                 PolicyKind.SECCOMP_BIN, "global", digest("global"), {"whole": digest("global")}, daemon
             )
-        for tag in self.tags:
+        is_text = self.core.compiled == PolicyKind.SECCOMP_TEXT
+        for tag in self.tags if is_text else ():
+            self.write(PolicyKind.SECCOMP_TEXT, tag, digest("text", tag, self.core.name), writer=daemon)
+        for tag in () if is_text else self.tags:
             source = digest("src", tag, self.core.name)
             if self.write(PolicyKind.SECCOMP_SOURCE, tag, source, writer=daemon):
                 self.tick(0.1)
@@ -178,7 +182,8 @@ class PaperGuest:
             self.load_profile(tag, daemon)
         for snap in sorted({snap_of(tag) for tag in self.tags}) if self.core.mounts else ():
             self.write(PolicyKind.MOUNT, snap, digest(snap, self.core.mounts), writer=daemon)
-        self.put_key(writer=daemon)
+        if not is_text:
+            self.put_key(writer=daemon)
         return self
 
     def put_key(self, core: Core | None = None, writer: int = 0) -> Self:
@@ -284,6 +289,8 @@ class PaperGuest:
         if self.core.compiled == PolicyKind.SECCOMP_BIN:
             found.append(self.files[PolicyKind.SECCOMP_BIN, "global"])
         programs = [program for file in found for program in file.parts.values()]
+        if self.core.compiled == PolicyKind.SECCOMP_TEXT:
+            programs = [digest("program of", found[0].sha256)]
         filters = tuple(FilterSeen(index=i, sha256=p, length=800 + i) for i, p in enumerate(programs))
         return ProcessSeen(
             pid=pid,

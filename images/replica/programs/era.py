@@ -50,6 +50,12 @@ def build_id(path):
     return found.group(1).hex() if found else ""
 
 
+def text_of(path):
+    """The content of a file."""
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
 def write(path, text, mode=0o644):
     """Write a file as a whole and for good, as snapd does."""
     data = text if isinstance(text, bytes) else text.encode()

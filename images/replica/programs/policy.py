@@ -25,7 +25,9 @@ Job = namedtuple("Job", "table connections snap meta")
 
 def make(table, state, snap, revision):
     """Everything for one revision of a snap; raises OSError and CalledProcessError."""
-    remake(table, state, [(snap, revision)], tuple(BACKENDS))
+    for backend in BACKENDS.values():
+        backend(Job(table, state.connections, snap, store.meta(snap, revision)))
+    place.point(table)
 
 
 def remake(table, state, snaps, backends):

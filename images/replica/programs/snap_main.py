@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-only
 """`snap`: asks snapd for changes and tells of them; `snap run` starts what a snap is for."""
 
+import os
 import time
 
 import api
@@ -30,6 +31,8 @@ def main(arguments):
 
 
 def _change(verb, names, no_wait):
+    if verb in ("install", "refresh"):
+        names = [os.path.abspath(name) for name in names]
     answer = _ask("POST", "/v2/snaps", {"action": verb, "names": names})
     number = answer["change"]
     if no_wait:

@@ -116,8 +116,10 @@ def remove_services(snap, revision):
 
 def link_daemon(table):
     """Let snapd.service be as that release's is: on Ubuntu Core the unit comes with the core."""
-    era.write(_OF_DAEMON, f"[Service]\nType={'notify' if table.daemon.notifies else 'simple'}\n")
-    systemctl("daemon-reload")
+    text = f"[Service]\nType={'notify' if table.daemon.notifies else 'simple'}\n"
+    if not os.path.exists(_OF_DAEMON) or era.text_of(_OF_DAEMON) != text:
+        era.write(_OF_DAEMON, text)
+        systemctl("daemon-reload")
 
 
 def _remove(unit):

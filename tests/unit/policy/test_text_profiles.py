@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-3.0-only
+"""Releases whose launcher compiles a text: the judge learns from starts which program a text gives."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from harness.model.observation import FilterSeen, PolicyKind
+from harness.model.occurrence import Started
+from harness.model.scenario import RebootHow
+from harness.model.timeline import Timeline
+from harness.policy.kind import programs
+from harness.policy.text_profiles import with_programs
+from tests.unit.builders import BLUEZ, NEW_TEXT, TEXT, Guest, begun, digest
+from tests.unit.start_findings import HELD, VIOLATED, edited, findings, starts, told
+
+
+def reverted() -> Guest:
+    """To 2.25 with a boot of its own, and back; the machine restarts before 2.24's snapd has run."""
+    guest = Guest(core=TEXT, tags=(BLUEZ,)).power_on().install(TEXT).start_services().look()
+    guest.reboot().start_snapd().start_services().look()
+    guest.install(NEW_TEXT).look(boot_end=False)
+    guest.reboot().start_snapd().start_services().look()
+    return guest.revert(TEXT, start=False).reboot(RebootHow.RESET)
+
+
+def program_of(core_name: str, run: Timeline) -> set[str]:
+    found = {f.sha256: f for boot in run.boots for seen in boot.looks for f in seen.look.files}
+    return set(programs(found[digest("text", BLUEZ, core_name)]).values())
+
+
+def test_a_text_has_the_program_that_services_got_of_it() -> None:
+    run = with_programs(reverted().timeline())
+    assert program_of("2.24", run) == {digest("program of", digest("text", BLUEZ, "2.24"))}
+    assert program_of("2.25", run) == {digest("program of", digest("text", BLUEZ, "2.25"))}
+
+
+def test_without_a_start_a_text_stands_for_itself() -> None:
+    guest = Guest(core=TEXT, tags=(BLUEZ,)).power_on().install(TEXT).look()
+    assert program_of("2.24", with_programs(guest.timeline())) == {digest("text", BLUEZ, "2.24")}
+
+
+def test_a_run_without_texts_is_left_as_it_is() -> None:
+    run = begun().timeline()
+    assert with_programs(run) is run
+
+
+def test_two_programs_of_one_text_are_no_knowledge() -> None:
+    guest = Guest(core=TEXT, tags=(BLUEZ,)).power_on().install(TEXT).start_services().look()
+    guest.start_service(BLUEZ)
+    run = guest.timeline()
+    told_of = (seen.occurrence for seen in run.boots[0].occurrences)
+    first = next(one for one in told_of if isinstance(one, Started) and one.process)
+    other = replace(first.process, filters=(FilterSeen(index=0, sha256=digest("another"), length=9),))
+    run = edited(run, 1, lambda one: replace(one, process=other) if one is first else one)
+    assert program_of("2.24", with_programs(run)) == {digest("text", BLUEZ, "2.24")}
+
+
+def test_a_launcher_that_dies_of_the_newer_text_is_broken() -> None:
+    guest = reverted().fail_launch(BLUEZ)
+    guest.start_snapd().start_service(BLUEZ, restarts=1).look()
+    found = starts(guest, 4)
+    assert told(found)[0] == (VIOLATED, "broken")
+    assert "of 2.25" in found[0].summary
+    assert told(found)[1] == (HELD, "fresh")
+
+
+def test_a_service_under_the_newer_text_is_stale() -> None:
+    """What 2.24 could read of 2.26.4's: the service ran, under policy of another release."""
+    guest = reverted().start_services().start_snapd().look()
+    found = starts(guest, 4)
+    assert told(found)[0] == (VIOLATED, "stale")
+    assert "2.25" in found[0].summary
+
+
+def test_no_text_at_all_is_missing() -> None:
+    guest = reverted()
+    text = guest.files.pop((PolicyKind.SECCOMP_TEXT, BLUEZ))
+    guest.stream.deletes(1, text)
+    guest.fail_launch(BLUEZ).start_snapd().start_service(BLUEZ, restarts=1).look()
+    assert told(starts(guest, 4))[0] == (VIOLATED, "missing")
+
+
+def test_a_whole_revert_that_waits_is_held() -> None:
+    guest = reverted().start_snapd().start_services().look()
+    assert {finding.outcome for finding in findings(guest)} == {HELD}
