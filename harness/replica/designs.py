@@ -17,10 +17,14 @@ from harness.replica.releases import RELEASES
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """`summary` is for people; `apply` gives the release as it would have been."""
+    """`summary` is for people; `apply` gives the release as it would have been.
+
+    `newer_alone` says that it helps when only the newer release has it: the older one was out already.
+    """
 
     summary: str
     apply: Callable[[Release], Release]
+    newer_alone: bool = False
 
 
 def _seccomp(**changes: object) -> Callable[[Release], Release]:
@@ -64,7 +68,9 @@ def _reverted_rules(one: Release) -> Release:
 
 
 DESIGNS: Mapping[str, Design] = {
-    "profiles-v2": Design("a new directory for the new syntax", _seccomp(directory="seccomp/profiles-v2")),
+    "profiles-v2": Design(
+        "a new directory for the new syntax", _seccomp(directory="seccomp/profiles-v2"), newer_alone=True
+    ),
     "skip-unknown": Design("the launcher leaves out rules it does not know", _seccomp(unknown=Unknown.SKIP)),
     "syntax-version": Design("a profile says which syntax it needs", _numbered),
     "after-snapd": Design("services are ordered after snapd.service", _units(after_snapd=True)),
@@ -84,8 +90,8 @@ DESIGNS: Mapping[str, Design] = {
     ),
     "core-revision": Design("a directory for each core", _seccomp(choice=Choice.CORE)),
     "core-link": Design("the same, found by a link that snapd sets", _seccomp(choice=Choice.CORE_LINK)),
-    "bpf": Design("compiled profiles in another directory", _compiled),
-    "rules-reverted": Design("a point release without the new rules", _reverted_rules),
+    "bpf": Design("compiled profiles in another directory", _compiled, newer_alone=True),
+    "rules-reverted": Design("a point release without the new rules", _reverted_rules, newer_alone=True),
 }
 """Every design of the debate by its name."""
 
