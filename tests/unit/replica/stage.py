@@ -91,10 +91,14 @@ def payload(calls: Sequence[Sequence[int]]) -> bytes:
     return ident + elf + struct.pack("<IIQQQQQQ", 1, 5, 0, base, base, size, size, 0x1000) + code
 
 
-def environment(core: str = "") -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Python finds its library by the name it is called by, which here is another's."""
-    where = f"{PROGRAMS}"
-    return {"PYTHONHOME": sys.base_prefix, "PYTHONPATH": where, "PATH": os.environ["PATH"], "CORE": core}
+    return {
+        "PYTHONHOME": sys.base_prefix,
+        "PYTHONPATH": str(PROGRAMS),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PATH": os.environ["PATH"],
+    }
 
 
 def act_core(revision: str, release: dict[str, Any]) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from harness.errors import Mistake, Mistakes
-from harness.model.catalogue import Catalogue, DebFiles, SnapFileSource, SuitePackage, Tree
+from harness.model.catalogue import Catalogue, DebFiles, Replica, SnapFileSource, SuitePackage, Tree
 from harness.scenario.catalogue import load_catalogue
+from harness.scenario.versions import core_version
 
 
 def test_sources(catalogue: Catalogue) -> None:
@@ -32,6 +33,15 @@ def test_the_rest_of_an_entry(catalogue: Catalogue) -> None:
     assert catalogue.images["trixie-snapd-2.49"].deb == "2.49"
 
 
+def test_a_replica_is_marked_without_saying_so(tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text("cores: {old: {release: 2.25, programs: p, design: bpf}, real: {tree: t}}")
+    cores = load_catalogue(file).cores
+    assert cores["old"].source == Replica("2.25", str(tmp_path / "p"), "bpf")
+    assert (cores["old"].replica, cores["real"].replica) == (True, False)
+    assert core_version(cores["old"]) == "2.25"
+
+
 def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "images").mkdir()
     (tmp_path / "images/c.yaml").write_text("images: {i: {recipe: r.yaml}}")
@@ -47,7 +57,10 @@ def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.Monk
             "1:1: unknown key in the catalogue 'imags'; expected one of cores, images, snaps; did you",
         ),
         ("cores: []", "1:8: 'cores' is a list; expected a mapping"),
-        ("cores: {a: {}}", "1:9: the core 'a' has no source; expected one of suite, debs, snap, tree"),
+        (
+            "cores: {a: {}}",
+            "1:9: the core 'a' has no source; expected one of suite, debs, snap, tree, release",
+        ),
         ("cores: {a: {snap: x, tree: y}}", "1:9: the core 'a' has 'snap' and 'tree'; expected one of"),
         ("cores: {a: {suite: trixie}}", "1:9: the core 'a' lacks 'version'"),
         ("cores: {a: {tree: x, version: 1}}", "1:31: 'version' says nothing about a core made from 'tree'"),
@@ -56,6 +69,11 @@ def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.Monk
             "'sha256' says nothing about a core made from 'tree'",
         ),
         ("cores: {a: {snap: x, sha256: abc}}", "1:30: 'sha256' is 'abc'; expected 64 hexadecimal digits"),
+        ("cores: {a: {release: 2.23, programs: x}}", "1:22: unknown release of a replica '2.23'"),
+        ("cores: {a: {release: 2.24}}", "1:9: the core 'a' lacks 'programs'"),
+        ("cores: {a: {release: 2.24, programs: x, design: y}}", "unknown design of a replica 'y'"),
+        ("cores: {a: {release: 2.24, programs: x, replica: false}}", "1:9: the core 'a' is a replica"),
+        ("cores: {a: {tree: x, programs: y}}", "'programs' says nothing about a core made from 'tree'"),
         ("cores: {a: {snap: x, replica: yes}}", "1:31: 'replica' is 'yes'; expected true or false"),
         ("cores: {a/b: {snap: x}}", "1:9: the key 'a/b' is 'a/b'; expected a name of letters"),
         (
