@@ -38,9 +38,14 @@ def write_json(path: Path, value: object) -> None:
 
 
 def tree_digest(root: Path) -> str:
-    """One SHA-256 for a directory: names, modes, link targets and contents, not times."""
+    """One SHA-256 for a directory: names, modes, link targets and contents, not times.
+
+    What Python leaves beside sources that it has run is not part of it.
+    """
     rows: list[list[object]] = []
     for path in sorted(root.rglob("*")):
+        if "__pycache__" in path.relative_to(root).parts:
+            continue
         mode = path.lstat().st_mode
         content = str(path.readlink()) if path.is_symlink() else ""
         if path.is_file() and not path.is_symlink():

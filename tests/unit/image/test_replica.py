@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,17 @@ def test_what_goes_in_is_what_the_key_is_made_of() -> None:
     assert inputs(replica("2.24")) != inputs(replica("2.25"))
     assert inputs(replica("2.25")) != inputs(replica("2.25", "bpf"))
     assert inputs(replica("2.24")) == inputs(replica("2.24"))
+
+
+def test_what_python_leaves_beside_the_programs_changes_nothing(tmp_path: Path) -> None:
+    copy = tmp_path / "replica"
+    shutil.copytree(PROGRAMS, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    before = inputs(Replica("2.24", str(copy)))
+    (copy / "programs/__pycache__").mkdir()
+    (copy / "programs/__pycache__/era.pyc").write_bytes(b"x")
+    assert inputs(Replica("2.24", str(copy))) == before
+    (copy / "programs/era.py").write_text("")
+    assert inputs(Replica("2.24", str(copy))) != before
 
 
 def test_a_root_without_python_or_a_python_without_a_build_id() -> None:
