@@ -50,7 +50,8 @@ def _mount(snap, table):
 def _change_profile(name):
     """The AppArmor profile that the next program gets (apparmor's own interface, below /proc/self/attr)."""
     try:
-        with open(_ENABLED, encoding="ascii") as file:
+        # No other encoding: it would have to be imported, and the image's Python lies outside of this root.
+        with open(_ENABLED, encoding="utf-8") as file:
             if file.read().strip() != "Y":
                 return
     except OSError:

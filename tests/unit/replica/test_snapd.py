@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from collections.abc import Callable
@@ -13,6 +14,8 @@ from typing import Any
 import pytest
 
 from harness.probe import daemon as probe
+
+PROGRAMS = Path(__file__).resolve().parents[3] / "images" / "replica" / "programs"
 
 Program = Callable[[str], ModuleType]
 Table = Callable[..., Any]
@@ -179,3 +182,11 @@ def test_2_27_and_later_want_a_number_of_at_most_an_hour(
         monkeypatch.setenv("SNAP_CONFINE_MAX_PROFILE_WAIT", told)
         with pytest.raises(SystemExit):
             program("seccomp_reader")._seconds(table("2.27").seccomp)
+
+
+@pytest.mark.parametrize("name", ["snap_confine_main", "namespace", "seccomp_reader", "filters", "words"])
+def test_a_launcher_needs_nothing_more_of_its_library_once_the_root_is_another(name: str) -> None:
+    """Encodings are imported when they are first used, and a core has not the image's Python."""
+    text = (PROGRAMS / f"{name}.py").read_text()
+    assert set(re.findall(r'encoding="([^"]*)"', text)) <= {"utf-8"}
+    assert '.encode("' not in text
