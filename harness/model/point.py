@@ -16,6 +16,7 @@ WITNESSED_FILES = (
     "/var/lib/snapd/seccomp/bpf/*.src",
     "/var/lib/snapd/seccomp/bpf/*.bin",
     "/var/lib/snapd/seccomp/bpf/*.bin2",
+    "/var/lib/snapd/seccomp/profiles/*",
     "/var/lib/snapd/apparmor/profiles/*",
     "/var/cache/apparmor/*/snap*",
     "/var/lib/snapd/mount/*.fstab",
