@@ -30,6 +30,8 @@ _TOOLS = "usr/lib/snapd"
 _NOTE = re.compile(rb"(\x04\0\0\0\x14\0\0\0\x03\0\0\0GNU\0).{20}", re.DOTALL)
 _PYTHON = re.compile(r"usr/bin/python3(\.\d+)?")
 _NOT_NEEDED = re.compile(r"usr/lib/python3\.\d+/(test|idlelib|lib2to3|distutils|unittest|pydoc_data)/")
+# Raised when what is made of the same programs and table changes.
+_FORM = 2
 # Where a service's snap may have its layouts; the root is read-only.
 _DIRECTORIES = ("var/lib/NetworkManager", "var/lib/bluetooth")
 # A .pyc: the magic number, the flags, and either time and size of its source, or a digest of it
@@ -40,7 +42,7 @@ _UNCHECKED = (1).to_bytes(4, "little")
 def inputs(source: Replica) -> dict[str, object]:
     """What stands for a replica in the key of what is made of it."""
     programs = _programs(source)
-    return {"release": _release(source).as_data(), "programs": tree_digest(programs)}
+    return {"release": _release(source).as_data(), "programs": tree_digest(programs), "form": _FORM}
 
 
 def put_into_core(tree: Tree, source: Replica) -> None:
@@ -100,11 +102,11 @@ def _executables(release: Release) -> list[str]:
 
 
 def _build_id(release: Release, programs: Path, path: str, python: bytes) -> bytes:
-    """Begins with the text `replica VERSION`, and differs where anything does that the program is made of."""
+    """Ends with the text `replica VERSION`; its first digits, which are shown, differ as programs do."""
     sources = {file.name: sha256_of(file) for file in (programs / "programs").glob("*.py")}
     made_of = [release.as_data(), sources, path, hashlib.sha256(python).hexdigest()]
-    words = f"replica {release.name} ".encode()
-    return (words + hashlib.sha1(canonical(made_of), usedforsecurity=False).digest())[:20]
+    words = f"replica {release.name}".encode()
+    return hashlib.sha1(canonical(made_of), usedforsecurity=False).digest()[: 20 - len(words)] + words
 
 
 def _python(root: Tree) -> tuple[str, bytes]:
