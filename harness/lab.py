@@ -244,6 +244,7 @@ class Lab:
                 orders=prepared.orders,
                 witness=self.options.watch,
                 bytecode=start.bytecode if start else {},
+                eager=bool(wants.points),
             )
             initrd.write_bytes(with_seed(prepared.image.initrd.read_bytes(), seed))
             orders = Orders(scratch / "orders") if prepared.orders else None

@@ -21,6 +21,7 @@ from harness.guest.orders import ORDERS_SERIAL
 
 HOME = "/run/revert-safety"
 TAKE_ORDERS = f"{HOME}/take-orders"
+EAGER = f"{HOME}/eager"
 _UNITS = "/run/systemd/system"
 GUEST_ADDRESS = "10.0.2.15/24"  # what a QEMU user network forwards to unless told otherwise
 MANAGEMENT_MAC = "52:54:00:00:00:01"
@@ -158,15 +159,18 @@ def make_seed(
     orders: bool = False,
     witness: bool = True,
     bytecode: Mapping[str, bytes] = _NO_BYTECODE,
+    eager: bool = False,
 ) -> bytes:
     """The archive for one run's guests; the same keys and delays give the same bytes.
 
     `address` is the management interface's, with its prefix length. `delays` are units that are to start
     late, with milliseconds. With `orders` the guest reads them from their disk (harness.guest.orders) at
     every boot. Without `witness` nothing watches the guest, which takes commands all the same. `bytecode` is
-    the witness's (harness.guest.bytecode).
+    the witness's (harness.guest.bytecode); an `eager` one tells of everything soon.
     """
     files = {**_late(delays), **_command_channel(keys, address), **(_witness(bytecode) if witness else {})}
+    if eager:
+        files[EAGER] = Entry()
     if orders:
         files[TAKE_ORDERS] = Entry(_TAKE_ORDERS.encode())
     return archive({f"seed{path}": entry for path, entry in files.items()})

@@ -31,6 +31,9 @@ LONGEST_LINE = 8 << 20
 LONGEST_REQUEST = 1 << 16
 # sshd writes its pid file once it listens (sshd.c), which makes the file the sign that it can be reached.
 SSH_MARKER = "/run/revert-safety/sshd.pid"
+# The host waits for something that happens, to do its worst at that moment.
+EAGER_MARKER = "/run/revert-safety/eager"
+EAGER_SECONDS = 0.1
 
 
 class Port:
@@ -171,7 +174,8 @@ def main() -> None:
     """Run as the witness of this guest."""
     port = Port(os.open(find_port(), os.O_RDWR | os.O_CLOEXEC))
     units = UnitOpener(guest_time)
-    agent = Agent(port, Marker(SSH_MARKER), slots(units), lambda: units.is_on_its_way(SNAPD))
+    told = slots(units, is_eager=os.path.exists(EAGER_MARKER))
+    agent = Agent(port, Marker(SSH_MARKER), told, lambda: units.is_on_its_way(SNAPD))
     _signal.signal(_signal.SIGTERM, _end)
     try:
         agent.hello()
@@ -188,17 +192,19 @@ def _end(*_: object) -> None:
     raise Ended
 
 
-def slots(units: UnitOpener) -> list[Slot]:
+def slots(units: UnitOpener, *, is_eager: bool = False) -> list[Slot]:
     """All sources, the most urgent first: a process that has just become a service may soon end.
 
     Most of what the others tell is thrown away, and in an emulated guest waking up for it costs 10 ms of CPU
     time, hundreds of times in a boot. The kernel keeps it for those who come later. What is read besides, a
     file's content or a profile's digest, is read soon after the first of several changes. From snap-confine
-    on a service takes 0.3 s there to be executed.
+    on a service takes 0.3 s there to be executed. Who is eager pays for it.
     """
+    most = EAGER_SECONDS if is_eager else 2.4
+    soon, signals = min(most, 0.3), min(most, 1.2)
     return [
         Slot("the kernel's trace", lambda: TraceWatch(guest_time), soon=0.2, later=0.2, interval=5.0),
-        Slot("AppArmor's records", lambda: open_profile_watch(guest_time), soon=0.3, later=2.4),
-        Slot("systemd's signals", units, soon=1.2, later=1.2),
-        Slot("files", lambda: FileWatch(guest_time), soon=0.3, later=2.4),
+        Slot("AppArmor's records", lambda: open_profile_watch(guest_time), soon=soon, later=most),
+        Slot("systemd's signals", units, soon=signals, later=signals),
+        Slot("files", lambda: FileWatch(guest_time), soon=soon, later=most),
     ]

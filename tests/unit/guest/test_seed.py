@@ -15,6 +15,7 @@ from harness.guest.cpio import Entry, archive
 from harness.guest.keys import RunKeys
 from harness.guest.seed import HOME, TAKE_ORDERS, make_seed, probe_sha256
 from harness.host.process import run
+from harness.probe import agent
 
 # What the standard library brings along that a boot can do without.
 DEAR = (
@@ -126,6 +127,14 @@ from probe import agent
 print(*sorted(set({DEAR!r}) & set(sys.modules)))
 """
     assert run([sys.executable, "-I", "-B", "-S", "-c", asked], cwd=Path("/")).stdout == b"\n"
+
+
+def test_a_witness_is_eager_where_it_is_asked_to_be(tmp_path: Path) -> None:
+    asked = agent.EAGER_MARKER.removeprefix("/")
+    for eager in (False, True):
+        (tmp_path / "seed.cpio").write_bytes(make_seed(KEYS, eager=eager))
+        listed = run(["cpio", "-t", "--quiet", "-F", tmp_path / "seed.cpio"]).stdout.decode().split()
+        assert (f"seed/{asked}" in listed) is eager
 
 
 def test_bytecode_lies_beside_the_sources(tmp_path: Path) -> None:

@@ -25,11 +25,11 @@ from harness.model.wire import (
     Said,
     Trouble,
 )
-from harness.probe import agent, files
+from harness.probe import agent, files, signals
 from harness.probe.holds import Holds
 from harness.probe.look import Looker, launching
 from harness.probe.marker import Marker
-from harness.probe.watch import Slot, Watch
+from harness.probe.watch import SECOND, Slot, Watch
 from tests.unit.probe.fake_units import SERVICE, FakeUnits
 
 END = b"end of the test"
@@ -231,3 +231,11 @@ def test_a_look_that_must_not_wait_is_given_as_it_is(tmp_path: Path) -> None:
     life.end()
     assert isinstance(looked, Looked)
     assert looked.look.unsettled == (f"{SERVICE} waits in snap-confine",)
+
+
+def test_who_is_eager_never_rests_for_longer_than_it_may() -> None:
+    units = signals.UnitOpener(agent.guest_time)
+    calm, eager = (agent.slots(units, is_eager=one) for one in (False, True))
+    most = int(agent.EAGER_SECONDS * SECOND)
+    assert all(slot._later <= most and slot._soon <= most for slot in eager[1:])
+    assert all(slot._later > most for slot in calm[1:])
