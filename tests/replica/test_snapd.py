@@ -15,7 +15,7 @@ import pytest
 
 from harness.probe import daemon as probe
 
-PROGRAMS = Path(__file__).resolve().parents[3] / "images" / "replica" / "programs"
+PROGRAMS = Path(__file__).resolve().parents[2] / "images" / "replica" / "programs"
 
 Program = Callable[[str], ModuleType]
 Table = Callable[..., Any]

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve()
-PROGRAMS = HERE.parents[3] / "images" / "replica"
+PROGRAMS = HERE.parents[2] / "images" / "replica"
 PYTHON = os.path.realpath(sys.executable)
 CURRENT = "/snap/core/current"
 OWN = ("/snap", "/run", "/var/lib/snapd")

@@ -15,7 +15,7 @@ import pytest
 
 from harness.replica.designs import release_of
 
-PROGRAMS = Path(__file__).resolve().parents[3] / "images" / "replica" / "programs"
+PROGRAMS = Path(__file__).resolve().parents[2] / "images" / "replica" / "programs"
 
 
 @pytest.fixture

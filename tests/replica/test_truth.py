@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 import pytest
 
 from harness.replica.releases import RELEASES
-from tests.unit.replica.stages import (
+from tests.replica.stages import (
     KILLED,
     MAKE_REGULAR_FILE,
     NETLINK_SOCKET,

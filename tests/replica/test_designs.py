@@ -14,7 +14,7 @@ import pytest
 from harness.replica.designs import DESIGNS, release_of
 from harness.replica.release import Wait
 from harness.replica.releases import RELEASES
-from tests.unit.replica.stages import (
+from tests.replica.stages import (
     KILLED,
     MAKE_REGULAR_FILE,
     PUSH_TO_TERMINAL,
