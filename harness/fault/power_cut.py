@@ -13,9 +13,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from harness.cut.write_log import DISCARD, Entry, WriteLog, parse
-from harness.errors import HostLacks, RecordUnusable
-from harness.host.process import run
-from harness.qemu.disk import create_overlay
+from harness.errors import RecordUnusable
+from harness.qemu.disk import create_overlay, write_into
 
 _NO_BOUND = 1 << 63
 _AT_ONCE = 1 << 24  # bytes
@@ -56,26 +55,13 @@ def _parsed(descriptor: int, log: Path) -> WriteLog:
 
 def _write(overlay: Path, log: int, entries: Sequence[Entry]) -> None:
     """Put the entries in order into a file with holes, and its written ranges into the overlay."""
-    with tempfile.TemporaryDirectory(prefix="cut-", dir=overlay.parent) as name:
-        pieces = Path(name)
-        commands = []
-        with (pieces / "all").open("w+b") as whole:
-            for entry in entries:
-                content = b"" if entry.flags & DISCARD else os.pread(log, entry.length, entry.data)
-                os.pwrite(whole.fileno(), content.ljust(entry.length, b"\0"), entry.start)
-            for number, (start, end) in enumerate(_ranges(entries)):
-                content = os.pread(whole.fileno(), end - start, start)
-                if any(content):
-                    (pieces / str(number)).write_bytes(content)
-                    commands.append(f"write -s {number} {start} {end - start}")
-                else:
-                    commands.append(f"write -z {start} {end - start}")
-        script = "".join(f"{command}\n" for command in commands).encode()
-        to = str(overlay.absolute())
-        said = run(["qemu-io", "-f", "qcow2", "-t", "unsafe", to], input=script, cwd=pieces).stdout
-    # It goes on after a command that fails.
-    if said.count(b"wrote ") != len(commands):
-        raise HostLacks(f"cannot write to {overlay}: {said.decode(errors='replace')[-300:]}")
+    with tempfile.TemporaryFile(prefix="cut-", dir=overlay.parent) as whole:
+        disk = whole.fileno()
+        for entry in entries:
+            content = b"" if entry.flags & DISCARD else os.pread(log, entry.length, entry.data)
+            os.pwrite(disk, content.ljust(entry.length, b"\0"), entry.start)
+        contents = ((start, os.pread(disk, end - start, start)) for start, end in _ranges(entries))
+        write_into(overlay, contents, overlay.parent)
 
 
 def _ranges(entries: Sequence[Entry]) -> Iterator[tuple[int, int]]:

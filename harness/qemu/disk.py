@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from harness.errors import HostLacks
@@ -47,6 +48,28 @@ def create_overlay(
         ]
     )  # fmt: skip
     return overlay
+
+
+def write_into(overlay: Path, pieces: Iterable[tuple[int, bytes]], scratch: Path) -> None:
+    """Write contents into a qcow2, each at its offset in bytes; for a moment they lie in `scratch` too.
+
+    :raise CommandFailed: qemu-io ends with an error.
+    :raise HostLacks: not all of it could be written.
+    """
+    commands = []
+    with tempfile.TemporaryDirectory(prefix="pieces-", dir=scratch) as place:
+        for number, (start, content) in enumerate(pieces):
+            if any(content):
+                Path(place, str(number)).write_bytes(content)
+                commands.append(f"write -s {number} {start} {len(content)}")
+            else:
+                commands.append(f"write -z {start} {len(content)}")
+        script = "".join(f"{command}\n" for command in commands).encode()
+        to = overlay.absolute()
+        said = run(["qemu-io", "-f", "qcow2", "-t", "unsafe", to], input=script, cwd=Path(place)).stdout
+    # It goes on after a command that fails.
+    if said.count(b"wrote ") != len(commands):
+        raise HostLacks(f"cannot write to {overlay}: {said.decode(errors='replace')[-300:]}")
 
 
 def cache_for(*, power_cuts: bool) -> CacheMode:

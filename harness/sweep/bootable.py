@@ -3,15 +3,14 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from harness.cut.write_log import Entry
 from harness.errors import HostLacks
-from harness.host.process import CommandFailed, run
+from harness.host.process import CommandFailed
 from harness.model.sweep import Cut
-from harness.qemu.disk import create_overlay
+from harness.qemu.disk import create_overlay, write_into
 from harness.sweep.recording import Recording, opened
 from harness.sweep.state_disk import state_disk, surviving
 
@@ -32,12 +31,11 @@ def bootable(recording: Recording, cut: Cut, directory: Path, overlay: Path) -> 
     with (
         opened(recording, directory) as it,
         state_disk(it, cut, directory / f"{overlay.name}.raw") as raw,
-        tempfile.TemporaryDirectory(prefix="pieces-", dir=directory) as pieces,
     ):
-        ranges = list(changed(surviving(it, cut), raw.stat().st_size))
+        ranges = changed(surviving(it, cut), raw.stat().st_size)
         try:
             create_overlay(recording.base, overlay, base_format=recording.base_format)
-            _fill(overlay, raw, ranges, Path(pieces))
+            write_into(overlay, _contents(raw, ranges), directory)
         except CommandFailed as error:
             overlay.unlink(missing_ok=True)
             raise HostLacks(f"cannot make a disk for the {cut}: {error.stderr_tail}") from error
@@ -58,22 +56,9 @@ def changed(entries: Iterable[Entry], size: int) -> Iterator[tuple[int, int]]:
             first = number
 
 
-def _fill(overlay: Path, raw: Path, ranges: list[tuple[int, int]], pieces: Path) -> None:
-    """Copy the ranges of a plain disk into a qcow2; qemu-io takes what it writes from a file each."""
-    commands = []
+def _contents(raw: Path, ranges: Iterable[tuple[int, int]]) -> Iterator[tuple[int, bytes]]:
+    """What a plain disk has in these ranges."""
     with raw.open("rb") as disk:
-        for number, (begin, end) in enumerate(ranges):
+        for begin, end in ranges:
             disk.seek(begin)
-            content = disk.read(end - begin)
-            if any(content):
-                (pieces / str(number)).write_bytes(content)
-                commands.append(f"write -s {number} {begin} {end - begin}")
-            else:
-                commands.append(f"write -z {begin} {end - begin}")
-    script = "".join(f"{command}\n" for command in commands).encode()
-    said = run(
-        ["qemu-io", "-f", "qcow2", "-t", "unsafe", overlay.absolute()], input=script, cwd=pieces
-    ).stdout
-    # It goes on after a command that fails.
-    if said.count(b"wrote ") != len(commands):
-        raise HostLacks(f"cannot write to {overlay}: {said.decode(errors='replace')[-300:]}")
+            yield begin, disk.read(end - begin)
