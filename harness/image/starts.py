@@ -24,7 +24,7 @@ from harness.model.plan import PlannedStep
 # Raised when starts are carried out in another way, or leave something else.
 START_FORMAT = 2
 KIND = "starts"
-# A start of three snaps leaves 300 MiB; every change of the witness makes new ones.
+# A start of three snaps leaves 90 MiB; every change of the witness makes new ones.
 KEPT = 6
 NEEDS = 1024 * MIB
 _MADE = "made.json"
