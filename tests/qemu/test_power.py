@@ -83,6 +83,13 @@ def disk_of(power: Power) -> Path:
     return power.instance.spec.disks[0].path
 
 
+def left_by(power: Power) -> Path:
+    """The disk of a machine that nobody uses any more."""
+    disk = disk_of(power)
+    power.instance.kill()
+    return disk
+
+
 def test_a_cut_loses_what_was_not_flushed_and_nothing_else(power: Callable[..., Power]) -> None:
     machine = power()
     ask(machine.instance, "write -P 2 0 64k")
@@ -91,8 +98,7 @@ def test_a_cut_loses_what_was_not_flushed_and_nothing_else(power: Callable[..., 
     ask(machine.instance, "write -P 4 64k 64k")
     ask(machine.instance, "write -P 5 0 4k")
     machine.cut(lambda: None)
-    disk = disk_of(machine)
-    machine.instance.kill()
+    disk = left_by(machine)
     assert reads(disk, 2, "0 64k")
     assert reads(disk, 3, "128k 512")
     assert reads(disk, 1, "129k 100k")
@@ -108,8 +114,7 @@ def test_what_was_written_after_a_cut_is_subject_to_the_next(power: Callable[...
     ask(machine.instance, "flush")
     ask(machine.instance, "write -P 4 128k 64k")
     machine.cut(lambda: None)
-    disk = disk_of(machine)
-    machine.instance.kill()
+    disk = left_by(machine)
     assert reads(disk, 2, "0 64k")
     assert reads(disk, 3, "64k 64k")
     assert reads(disk, 1, "128k 64k")
@@ -118,8 +123,7 @@ def test_what_was_written_after_a_cut_is_subject_to_the_next(power: Callable[...
 def test_a_cut_before_anything_was_written_leaves_what_there_was(power: Callable[..., Power]) -> None:
     machine = power()
     machine.cut(lambda: None)
-    disk = disk_of(machine)
-    machine.instance.kill()
+    disk = left_by(machine)
     assert reads(disk, 1, "0 1M")
 
 
@@ -128,8 +132,7 @@ def test_zeros_and_discards_that_were_flushed_stay(power: Callable[..., Power]) 
     ask(machine.instance, "write -z 0 64k")
     ask(machine.instance, "flush")
     machine.cut(lambda: None)
-    disk = disk_of(machine)
-    machine.instance.kill()
+    disk = left_by(machine)
     assert reads(disk, 0, "0 64k")
     assert reads(disk, 1, "64k 64k")
 
@@ -158,8 +161,7 @@ def test_a_kill_keeps_what_was_flushed(power: Callable[..., Power], power_cuts: 
     assert told == ["off"]
     assert machine.instance.pid != pid
     assert machine.death() is None
-    disk = disk_of(machine)
-    machine.instance.kill()
+    disk = left_by(machine)
     assert reads(disk, 2, "0 64k")
 
 
@@ -170,8 +172,7 @@ def test_a_cut_after_a_kill_loses_only_what_came_after_the_kill(power: Callable[
     machine.kill(lambda: None)
     ask(machine.instance, "write -P 3 0 64k")
     machine.cut(lambda: None)
-    disk = disk_of(machine)
-    machine.instance.kill()
+    disk = left_by(machine)
     assert reads(disk, 2, "0 64k")
 
 
