@@ -15,11 +15,13 @@ from harness.errors import CannotMeasure, GuestFailed, TimedOut
 from harness.host.deadline import Deadline
 from harness.model.console import Severity
 from harness.model.event import BootBegan, BootEnded, BootReady, MachineSaid
-from harness.qemu.console import ConsoleFollower
+from harness.qemu.console import ConsoleFollower, SeenTrouble
 from harness.qemu.events import MachineEvent
 from harness.record_writing import Recorder
 
 _CONSOLE_EVERY = 0.25  # seconds between looks at the console file, which has no event of its own
+# Console and pvpanic tell of one panic at about the same time, and either may be first.
+_PANICKED = "the guest's kernel panicked"
 
 
 class BootWatch:
@@ -60,7 +62,7 @@ class BootWatch:
             case "GUEST_PANICKED" if self._panic_expected:
                 self._note_panic()
             case "GUEST_PANICKED":
-                self.fail(GuestFailed("the guest's kernel panicked (it said so through pvpanic)"))
+                self.fail(GuestFailed(f"{_PANICKED} (it said so through pvpanic)"))
             case "SHUTDOWN" if event.data.get("reason") != "host-qmp-quit":
                 self._switched_off()
 
@@ -164,8 +166,12 @@ class BootWatch:
             seen = list(self._console.new_troubles())
             if self._panic_expected:
                 return None
-        lines = (one.line.text.strip() for one in seen if one.trouble.severity is Severity.FATAL)
-        return next((GuestFailed(f"the console says: {line}") for line in lines), None)
+        return next((_end_told_by(one) for one in seen if one.trouble.severity is Severity.FATAL), None)
+
+
+def _end_told_by(seen: SeenTrouble) -> GuestFailed:
+    cause = f"{_PANICKED}; " if seen.trouble.name == "panic" else ""
+    return GuestFailed(f"{cause}the console says: {seen.line.text.strip()}")
 
 
 def _seconds(deadline: Deadline) -> float | None:
