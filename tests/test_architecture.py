@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -190,6 +191,12 @@ def test_what_surrounds_the_harness_keeps_its_shape(top: str) -> None:
         for problem in shape_problems(path.relative_to(ROOT).as_posix(), path.read_text())
     ]
     assert found == []
+
+
+def test_what_the_quick_part_leaves_out_is_in_the_whole() -> None:
+    left_out = set(re.findall(r"--ignore (tests/\w+)", (ROOT / "ci/check").read_text()))
+    closing = (ROOT / "ci/test").read_text().rpartition("exec .venv/bin/pytest")[2]
+    assert left_out == set(re.findall(r"tests/\w+", closing))
 
 
 def test_initialisers_only_re_export() -> None:

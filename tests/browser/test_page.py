@@ -12,7 +12,8 @@ from harness.report.markup import shown
 from tests.browser.chromium import Tab
 from tests.unit.report.hostile import HOSTILE
 
-pytestmark = pytest.mark.browser
+# What is made once for the module would else be made on every worker.
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 PAGES = ("story", "looks", "failed", "crowded", "hostile", "endless")
 SIZE = "[document.scrollingElement.scrollWidth, document.scrollingElement.clientWidth]"

@@ -33,7 +33,8 @@ from harness.sweep.second_reader import read_with_tools
 from harness.sweep.state_disk import state_disk
 from tests.vm.conftest import IMAGE, ROOT
 
-pytestmark = pytest.mark.vm
+# What is made once for the module would else be made on every worker.
+pytestmark = [pytest.mark.vm, pytest.mark.xdist_group("sweep")]
 
 GENERATIONS = 5
 IN_PLACE, RENAMED, PATHS = "/p/in-place", "/p/renamed", ("/p",)
