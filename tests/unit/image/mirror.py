@@ -6,6 +6,8 @@ from __future__ import annotations
 import hashlib
 import lzma
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -74,14 +76,18 @@ class SmallMirror:
         return f"{control}{where}\n"
 
 
-def small_mirror(directory: Path) -> SmallMirror:
-    """An empty mirror with a new key."""
+@contextmanager
+def small_mirror(directory: Path) -> Iterator[SmallMirror]:
+    """An empty mirror with a new key, whose agent ends with the block."""
     home = directory / "gnupg"
     home.mkdir(mode=0o700)
     gpg(home, "--passphrase", "", "--quick-generate-key", "mirror@example.com", "ed25519", "sign")
     keyring = directory / "mirror.gpg"
     gpg(home, "--output", str(keyring), "--export")
-    return SmallMirror(directory / "mirror", keyring, home)
+    try:
+        yield SmallMirror(directory / "mirror", keyring, home)
+    finally:
+        process.run(["gpgconf", "--homedir", home, "--kill", "all"], check=False)
 
 
 def gpg(home: Path, *words: str) -> None:

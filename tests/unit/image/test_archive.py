@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HostLacks, SourceMoved
-from harness.host import process
 from harness.image.archive import Archive
 from harness.image.debs import content, open_deb
 from harness.image.host_apt import Mirror
@@ -26,10 +25,9 @@ WANTED = SuitePackage("oldstable", "1.0", "snapd")
 
 @pytest.fixture
 def mirror(tmp_path: Path) -> Iterator[SmallMirror]:
-    made = small_mirror(tmp_path)
-    made.publish("oldstable", make_deb(tmp_path, "snapd", "1.0", info="VERSION=1.0"))
-    yield made
-    process.run(["gpgconf", "--homedir", made.home, "--kill", "all"], check=False)
+    with small_mirror(tmp_path) as made:
+        made.publish("oldstable", make_deb(tmp_path, "snapd", "1.0", info="VERSION=1.0"))
+        yield made
 
 
 def archive(tmp_path: Path, mirror: SmallMirror, *, address: str = "", update: bool = False) -> Archive:
@@ -84,8 +82,8 @@ def test_no_mirror_says_what_is_missing_and_what_to_give(tmp_path: Path, mirror:
 def test_a_mirror_signed_by_another_key_is_refused(tmp_path: Path, mirror: SmallMirror) -> None:
     other = tmp_path / "other"
     other.mkdir()
-    stranger = small_mirror(other)
-    mirror.keyring.write_bytes(stranger.keyring.read_bytes())
+    with small_mirror(other) as stranger:
+        mirror.keyring.write_bytes(stranger.keyring.read_bytes())
     with pytest.raises(HostLacks, match="cannot get packages of suite oldstable"):
         archive(tmp_path, mirror).fetch(WANTED)
 
