@@ -229,9 +229,11 @@ class Lab:
     ) -> Iterator[Machine]:
         """A started machine for the block; nothing of it is left afterwards but its run directory.
 
-        It goes on from `start`, and leaves its disk at `leaves`, when they are given.
+        It goes on from `start`, when that is given. With `leaves` it makes a start, which is alike for all
+        plans that begin so, and leaves its disk there.
         """
         different, wants = perturbation or Perturbation(0, 0), Wants() if leaves else prepared.wants
+        takes_orders = prepared.orders and not leaves
         accelerator = self._accelerator(prepared.image)
         patience = Patience(accelerator.host_factor)
         with ExitStack() as stack:
@@ -241,13 +243,13 @@ class Lab:
             seed = make_seed(
                 keys,
                 delays=different.delays,
-                orders=prepared.orders,
+                orders=takes_orders,
                 witness=self.options.watch,
                 bytecode=start.bytecode if start else {},
                 eager=bool(wants.points),
             )
             initrd.write_bytes(with_seed(prepared.image.initrd.read_bytes(), seed))
-            orders = Orders(scratch / "orders") if prepared.orders else None
+            orders = Orders(scratch / "orders") if takes_orders else None
             base = start.disk if start else prepared.image.disk
             overlay = create_overlay(base, leaves or scratch / "disk.qcow2")
             disk = RunDisk(base, overlay, power_cuts=wants.power_cuts)
