@@ -81,7 +81,7 @@ class Emitter:
         self._boot = 1
         self._planned: list[PlannedStep] = []
         self._unconnected: list[str] = []
-        self._core_was = scenario.start.core
+        self._core_stayed = True
         self._takes_commands = True
         self._look_waits = False
         self._under_way = False
@@ -124,7 +124,9 @@ class Emitter:
 
     def _take(self, step: Step) -> None:
         """Follow the step, and make the connections that the catalogue gives a snap just installed."""
+        before = self._sequence.core
         self._sequence.apply(step)
+        self._core_stayed = self._core_stayed and self._sequence.core == before
         if isinstance(step, Install):
             entry = self._catalogue.snaps.get(step.snap)
             self._unconnected += entry.connect if entry else ()
@@ -230,7 +232,7 @@ class Emitter:
         self._under_way = False
         self._take(step.step)
         if any(ends_boot(inner) for inner in step.do):
-            self._core_was = self._sequence.core
+            self._core_stayed = True
             self._look_at_boot()
         else:
             self._look(f"after {title}")
@@ -263,7 +265,7 @@ class Emitter:
         self._add(f"reboot ({step.how})", RebootGuest(step.how, held), timeout, step.span)
         self._takes_commands = not held
         self._boot += 1
-        self._core_was = self._sequence.core
+        self._core_stayed = True
         self._look_at_boot()
 
     def _look_at_boot(self) -> None:
@@ -299,12 +301,12 @@ class Emitter:
         self._add(title, look, timeouts.settle + self._holds.longest if boot_end else timeouts.command)
 
     def _twins_are_alike(self) -> bool:
-        """Twins are wanted, and core is what this boot began with.
+        """Twins are wanted, and core has not changed in this boot, nor back again.
 
         A service that outlives a change of core keeps its old filter, and a twin gets the new one.
         """
         wanted = any(INVARIANTS[hold.invariant].twins for hold in self._scenario.hold)
-        return wanted and self._sequence.core == self._core_was
+        return wanted and self._core_stayed
 
 
 def _needs_commands(step: Step) -> bool:

@@ -112,6 +112,16 @@ def test_two_refreshes_are_reverted_one_by_one(plan_of_steps: PlanOfSteps) -> No
     assert cores == ["2.68.3", "2.77.1", "2.68.3", "2.57.6"]
 
 
+def test_a_boot_in_which_core_went_and_came_back_has_no_twins_at_its_end(plans: Plans, good: str) -> None:
+    wanting = good.replace("- policy-from-running-snapd", "- twin-agrees")
+    there = wanting.replace("  - reboot: clean\n", "")
+    boots = there.replace("  - revert: core", "  - revert: core\n  - reboot: clean")
+    (plan,) = plans(boots)
+    seen = [step.action for step in plan.steps if isinstance(step.action, Look)]
+    ends = [(look.reason, look.twins) for look in seen if look.boot_end]
+    assert ends[-3:] == [("at boot 2", True), ("at the end of boot 2", False), ("at boot 3", True)]
+
+
 def test_a_service_snap_has_revisions_of_its_own(plan_of_steps: PlanOfSteps) -> None:
     plan = plan_of_steps("  - refresh: {network-manager: bullseye}\n  - revert: network-manager")
     refs = [s.action.ref for s in plan.steps if isinstance(s.action, InstallSnap) and s.action.refresh]
