@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-only
-"""Whether the witness changes what it observes: the same boot with and without it, many times.
+"""Whether the witness, or a hold, changes what is observed: the same boot with and without it, often.
 
-    python benchmarks/observer.py [--boots 20] [--at-once 2] [--seed 1] [--out FILE]
+    python benchmarks/observer.py [--of witness|holds] [--boots 20] [--at-once 2] [--seed 1] [--out FILE]
 
 Takes one disk (what the start of scenarios/core-revert/2.57.6-2.68.3-2.57.6.yaml left, switched off), and
 boots it `--boots` times each way, each time on an overlay of its own, in a random order that `--seed`
@@ -9,6 +9,10 @@ repeats. What is compared is what systemd and the journal keep in both cases. Of
 line that its own program logs: the snap `witness` logs one at once, bluetoothd and NetworkManager when they
 have set themselves up, in an emulated guest seconds after they were executed. The journal stamps a line of a
 standard output when it reads it. All of that is the same both ways.
+
+`--of holds` compares, with the witness in all boots, those in which snapd and each service are held and
+released at once with those in which nothing is held. An order to hold something is taken by a running guest
+and carried out from its next boot on, so all of these boots come after a reset.
 
 Prints a table of Markdown; `--out` gets every boot as a line of JSON as soon as it is measured. Ctrl-C prints
 what there is. Times can be compared with each other, not with another host's.
@@ -33,8 +37,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.observer_stats import (
     EXECUTED,
+    HOLDS,
     READY,
     SNAPD,
+    WITNESS,
     Boot,
     busy_seconds,
     first_of_program,
@@ -46,13 +52,14 @@ from benchmarks.observer_stats import (
 from harness.engine import start_of_run
 from harness.errors import CannotMeasure, HarnessError
 from harness.guest.seed import HOME
-from harness.host.deadline import NotYet, monotonic, wait_until
+from harness.host.deadline import Deadline, NotYet, monotonic, wait_until
 from harness.host.signals import terminate_on_signals
 from harness.image.starts import Start
 from harness.lab import Lab, Prepared
 from harness.lab_spec import LabOptions
 from harness.machine import Machine
-from harness.model.plan import Plan
+from harness.model.plan import HoldUnit, Plan
+from harness.model.scenario import RebootHow
 from harness.planning import CATALOGUE, plans_of
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -87,7 +94,8 @@ class Benchmark:
         options = LabOptions(
             catalogue=ROOT / CATALOGUE, runs=directory, cache=arguments.cache, qemu=arguments.qemu
         )
-        self._labs = {watched: Lab(replace(options, watch=watched), tell) for watched in (True, False)}
+        self._labs = {watch: Lab(replace(options, watch=watch), tell) for watch in (True, False)}
+        self._of_holds = arguments.of == HOLDS
         self.plan: Plan = plans_of(SCENARIO, self._labs[True].catalogue, {})[0]
         self._machines: set[Machine] = set()
         self._lock = threading.Lock()
@@ -101,18 +109,24 @@ class Benchmark:
         lab = self._labs[True]
         prepared = lab.prepare(self.plan)
         with lab.record(self.plan) as (directory, record):
-            return prepared, start_of_run(self.plan, lab, prepared, directory, record, tell)
+            start = start_of_run(self.plan, lab, prepared, directory, record, tell)
+        return replace(prepared, orders=self._of_holds), start
 
-    def boot(self, number: int, watched: bool, prepared: Prepared, start: Start) -> Boot:
+    def boot(self, number: int, has_it: bool, prepared: Prepared, start: Start) -> Boot:
         """Boot the start's disk and measure it; what goes wrong is in the answer's `error`."""
-        how = "with" if watched else "without"
+        how = "with" if has_it else "without"
         tell(f"boot {number} ({how}) begins")
         began = monotonic()
         try:
-            with self._machine(self._labs[watched], prepared, start) as machine:
-                measured = self._measure(machine, number, watched)
+            with self._machine(self._labs[has_it or self._of_holds], prepared, start) as machine:
+                deadline = machine.patience.deadline(self.plan.timeouts.boot + self.plan.timeouts.settle)
+                if self._of_holds:
+                    self._reset(machine, has_it, deadline)
+                else:
+                    machine.await_shell(deadline)
+                measured = self._measure(machine, number, has_it, deadline)
         except HarnessError as error:
-            measured = Boot(number, watched, error=error.message)
+            measured = Boot(number, has_it, error=error.message)
         said = measured.error or f"last service start at {measured.last_start:.1f} s"
         tell(f"boot {number} ({how}) took {monotonic() - began:.0f} s: {said}")
         return measured
@@ -123,13 +137,21 @@ class Benchmark:
             for machine in self._machines:
                 machine.stop_waiting(CannotMeasure("the benchmark was ended"))
 
-    def _measure(self, machine: Machine, number: int, watched: bool) -> Boot:
-        deadline = machine.patience.deadline(self.plan.timeouts.boot + self.plan.timeouts.settle)
-        machine.await_shell(deadline)
+    def _reset(self, machine: Machine, holds: bool, deadline: Deadline) -> None:
+        """Go on to a boot that begins with holds, or without."""
+        machine.await_boot(deadline)
+        services = [f"{service}.service" for service in self.plan.services]
+        machine.shell.run(AWAIT.format(units=" ".join(services)), deadline)
+        for number, unit in enumerate((SNAPD, *services) if holds else (), 1):
+            machine.hold(HoldUnit(number, unit, until="true"), deadline)
+        machine.reboot(RebootHow.RESET, deadline)
+
+    def _measure(self, machine: Machine, number: int, has_it: bool, deadline: Deadline) -> Boot:
         units = " ".join(f"{service}.service" for service in self.plan.services)
         with ThreadPoolExecutor(1) as aside:
             # A run asks for a look as soon as the guest takes commands, and the witness waits for calm.
-            look = aside.submit(machine.look, "settled", deadline, settle=True) if watched else None
+            watch = has_it or self._of_holds
+            look = aside.submit(machine.look, "settled", deadline, settle=True) if watch else None
             tell(f"boot {number} takes commands; waiting for {units}")
             machine.shell.run(AWAIT.format(units=units), deadline)
             if look:
@@ -137,7 +159,7 @@ class Benchmark:
 
         def read() -> Boot | NotYet:
             text = machine.shell.run(READ.format(units=units), deadline).stdout
-            measured = understood(text, self.plan.services, number, watched)
+            measured = understood(text, self.plan.services, number, has_it)
             missing = wanted_moments(self.plan.services) - set(measured.moments)
             return NotYet(f"nothing of {', '.join(sorted(missing))}") if missing else measured
 
@@ -163,7 +185,7 @@ def wanted_moments(services: tuple[str, ...]) -> set[str]:
     return {EXECUTED, READY, *services}
 
 
-def understood(text: str, services: tuple[str, ...], number: int, watched: bool) -> Boot:
+def understood(text: str, services: tuple[str, ...], number: int, has_it: bool) -> Boot:
     """A boot from what READ prints; raises CannotMeasure."""
     parts = [part.strip() for part in text.split(f"{CUT}\n")]
     if len(parts) != 5 or not parts[0].isdecimal():
@@ -175,7 +197,7 @@ def understood(text: str, services: tuple[str, ...], number: int, watched: bool)
     moments[READY] = stamp(shown, SNAPD, "ActiveEnterTimestampMonotonic")
     return Boot(
         number=number,
-        watched=watched,
+        has_it=has_it,
         moments={name: at for name, at in moments.items() if at is not None},
         cpu=busy_seconds(stat, int(ticks)),
         witness_cpu=own_seconds(witness, int(ticks)) if witness else 0.0,
@@ -192,7 +214,12 @@ def carry_out(arguments: argparse.Namespace, measured: list[Boot], out: TextIO |
     """Fill `measured`, boot by boot."""
     with tempfile.TemporaryDirectory(prefix="observer-", dir=arguments.scratch) as scratch:
         benchmark = Benchmark(arguments, Path(scratch))
-        told = {"boots": arguments.boots, "at_once": arguments.at_once, "seed": arguments.seed}
+        told = {
+            "of": arguments.of,
+            "boots": arguments.boots,
+            "at_once": arguments.at_once,
+            "seed": arguments.seed,
+        }
         write(out, {**told, "host": benchmark.host_facts()})
         prepared, start = benchmark.prepare()
         with ThreadPoolExecutor(arguments.at_once) as workers:
@@ -229,8 +256,9 @@ def tell(line: str) -> None:
 
 def options() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description="Compare a boot with the witness and without it.")
+    parser = argparse.ArgumentParser(description="Compare a boot with the witness, or holds, and without.")
     add = parser.add_argument
+    add("--of", choices=(WITNESS, HOLDS), default=WITNESS, help="what some boots have (witness)")
     add("--boots", type=int, default=20, metavar="N", help="how many boots each way (20)")
     add("--at-once", type=int, default=2, metavar="N", help="how many machines at once (2)")
     add("--seed", type=int, default=1, metavar="N", help="of the order, and of the statistics (1)")
@@ -258,7 +286,7 @@ def main() -> int:
     except KeyboardInterrupt:
         tell("observer: ended early; what was measured until now:")
         status = 130
-    print("\n".join(table(measured, arguments.boots, arguments.seed)))
+    print("\n".join(table(measured, arguments.of, arguments.boots, arguments.seed)))
     return status
 
 

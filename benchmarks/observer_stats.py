@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
+WITNESS, HOLDS = "witness", "holds"
 SNAPD = "snapd.service"
 EXECUTED, READY = "snapd executed", "snapd READY"
 AIM = 0.03
@@ -24,13 +25,13 @@ LAUNCHERS = ("systemd", "systemd-executor", "snap", "snapd", "snap-confine", "sn
 
 @dataclass(frozen=True, slots=True)
 class Boot:
-    """One measured boot; `error` is empty when it was measured.
+    """One measured boot, with what is compared or without; `error` is empty when it was measured.
 
     `moments` are by name; `cpu` is the whole guest's CPU time in seconds, `witness_cpu` the witness's.
     """
 
     number: int
-    watched: bool
+    has_it: bool
     moments: Mapping[str, float] = field(default_factory=dict)
     cpu: float = 0.0
     witness_cpu: float = 0.0
@@ -147,18 +148,18 @@ def chi_square(ours: Sequence[object], theirs: Sequence[object]) -> float:
     return round(sum(parts), 9)
 
 
-def table(boots: Sequence[Boot], wanted: int, seed: int) -> list[str]:
-    """The answer as lines of Markdown; `wanted` is how many boots each way there should be."""
-    watched = [boot for boot in boots if boot.watched and not boot.error]
-    alone = [boot for boot in boots if not boot.watched and not boot.error]
-    lines = [f"Measured boots: {len(watched)} with the witness, {len(alone)} without, of {wanted} each way."]
+def table(boots: Sequence[Boot], of: str, wanted: int, seed: int) -> list[str]:
+    """The answer as lines of Markdown; `wanted` is how many boots with `of`, and without, there should be."""
+    having = [boot for boot in boots if boot.has_it and not boot.error]
+    alone = [boot for boot in boots if not boot.has_it and not boot.error]
+    lines = [f"Measured boots: {len(having)} with {of}, {len(alone)} without, of {wanted} each way."]
     lines += [f"Boot {boot.number} failed: {boot.error}" for boot in boots if boot.error]
-    if not watched or not alone:
+    if not having or not alone:
         return [*lines, "Nothing can be compared yet."]
-    return [*lines, "", *_of_times(watched, alone, seed), "", *_of_orders(watched, alone, seed)]
+    return [*lines, "", *_of_times(having, alone, seed), "", *_of_orders(having, alone, of, seed)]
 
 
-def _of_times(watched: list[Boot], alone: list[Boot], seed: int) -> Iterator[str]:
+def _of_times(having: list[Boot], alone: list[Boot], seed: int) -> Iterator[str]:
     yield "| median, in seconds | with | without | ratio | 95 % interval | aim |"
     yield "|---|---:|---:|---:|---:|---|"
     rows: list[tuple[str, Callable[[Boot], float], bool]] = [
@@ -171,7 +172,7 @@ def _of_times(watched: list[Boot], alone: list[Boot], seed: int) -> Iterator[str
         ("CPU time of the guest until it was asked", lambda boot: boot.cpu, False),
     ]
     for name, read, has_aim in rows:
-        ours, theirs = [read(boot) for boot in watched], [read(boot) for boot in alone]
+        ours, theirs = [read(boot) for boot in having], [read(boot) for boot in alone]
         ratio, low, high = ratio_interval(ours, theirs, seed)
         met = "met" if abs(ratio - 1) <= AIM else "missed"
         aim = f"within {AIM:.0%}: {met}" if has_aim else ""
@@ -179,7 +180,7 @@ def _of_times(watched: list[Boot], alone: list[Boot], seed: int) -> Iterator[str
             f"| {name} | {median(ours):.2f} | {median(theirs):.2f} | {ratio:.3f} | {low:.3f} to {high:.3f}"
             f" | {aim} |"
         )
-    yield f"| CPU time of the witness | {median(boot.witness_cpu for boot in watched):.2f} | | | | |"
+    yield f"| CPU time of the witness | {median(boot.witness_cpu for boot in having):.2f} | | | | |"
 
 
 def _services(boot: Boot) -> list[str]:
@@ -190,12 +191,12 @@ def _reads(name: str) -> Callable[[Boot], float]:
     return lambda boot: boot.moments[name]
 
 
-def _of_orders(watched: list[Boot], alone: list[Boot], seed: int) -> Iterator[str]:
-    ours, theirs = Counter(boot.order for boot in watched), Counter(boot.order for boot in alone)
+def _of_orders(having: list[Boot], alone: list[Boot], of: str, seed: int) -> Iterator[str]:
+    ours, theirs = Counter(boot.order for boot in having), Counter(boot.order for boot in alone)
     yield "| order of starts | with | without |"
     yield "|---|---:|---:|"
     for order, _ in (ours + theirs).most_common():
         yield f"| {', '.join(order)} | {ours[order]} | {theirs[order]} |"
-    chance = same_distribution([boot.order for boot in watched], [boot.order for boot in alone], seed)
+    chance = same_distribution([boot.order for boot in having], [boot.order for boot in alone], seed)
     yield ""
-    yield f"Chance of orders at least as different when the witness changes nothing: {chance:.3f}"
+    yield f"Chance of orders at least as different when {of} change nothing: {chance:.3f}"

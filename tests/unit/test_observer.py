@@ -11,7 +11,9 @@ import pytest
 from benchmarks.observer import CUT, schedule, understood
 from benchmarks.observer_stats import (
     EXECUTED,
+    HOLDS,
     READY,
+    WITNESS,
     Boot,
     busy_seconds,
     chi_square,
@@ -41,9 +43,9 @@ def entry(at: int, *, unit: str = UNIT, **fields: str) -> str:
     return json.dumps({"__MONOTONIC_TIMESTAMP": str(at), "_SYSTEMD_UNIT": unit, **fields})
 
 
-def boot(number: int, watched: bool, *starts: float, ready: float = 30.0, error: str = "") -> Boot:
+def boot(number: int, has_it: bool, *starts: float, ready: float = 30.0, error: str = "") -> Boot:
     services = {f"s{place}": at for place, at in enumerate(starts)}
-    return Boot(number, watched, {EXECUTED: 20.0, READY: ready, **services}, 50.0, 3.0 * watched, error)
+    return Boot(number, has_it, {EXECUTED: 20.0, READY: ready, **services}, 50.0, 3.0 * has_it, error)
 
 
 def test_stamps_of_units_are_read() -> None:
@@ -136,8 +138,8 @@ def test_of_few_boots_the_chance_is_the_exact_one() -> None:
 def test_the_table_says_what_differs() -> None:
     boots = [boot(n, True, 40.0 + n, 41.0 + n) for n in range(4)]
     boots += [boot(n, False, 50.0 + n, 40.0 + n) for n in range(4)]
-    text = "\n".join(table(boots, 4, seed=1))
-    assert "4 with the witness, 4 without, of 4 each way" in text
+    text = "\n".join(table(boots, WITNESS, 4, seed=1))
+    assert "4 with witness, 4 without, of 4 each way" in text
     assert "| kernel start to the last service start | 42.50 | 51.50 | 0.825 |" in text
     assert "within 3%: missed" in text
     assert "| kernel start to the first words of s1 | 42.50 | 41.50 | 1.024 |" in text
@@ -148,9 +150,11 @@ def test_the_table_says_what_differs() -> None:
 
 
 def test_an_incomplete_run_says_what_it_has() -> None:
-    lines = table([boot(1, True, 40.0), boot(2, False, error="the guest's kernel panicked")], 20, seed=1)
+    lines = table(
+        [boot(1, True, 40.0), boot(2, False, error="the guest's kernel panicked")], HOLDS, 20, seed=1
+    )
     assert lines == [
-        "Measured boots: 1 with the witness, 0 without, of 20 each way.",
+        "Measured boots: 1 with holds, 0 without, of 20 each way.",
         "Boot 2 failed: the guest's kernel panicked",
         "Nothing can be compared yet.",
     ]
