@@ -12,6 +12,7 @@ from harness.model.repeat import MOST_REPETITIONS, Repeat
 from harness.scenario.decode import ONCE
 from harness.scenario.perturb import repetition
 from harness.scenario.repeat import LARGEST_SEED, impossible
+from harness.scenario.sweep import NOT_REPEATED
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,8 @@ def _repeated(plan: Plan, again: Again) -> Plan:
         return plan
     if plan.controls:
         raise Mistake(f"{plan.file}: {ONCE}")
+    if plan.sweep:
+        raise Mistake(f"{plan.file}: {NOT_REPEATED}")
     if plan.repeat is None and again.times is None:
         raise Mistake(
             f"{plan.file} is not repeated, so it has neither seed nor repetitions", hint="--repeat N"

@@ -29,7 +29,8 @@ class InvariantSpec:
 
     `check` names a check that is read, with the same parameters, at each boot's end; `snap` is the
     catalogue's name of the snap that provides what is checked, where a scenario installs it. `twins` tells
-    that it needs twins of the services.
+    that it needs twins of the services, `whole_run` that one boot alone cannot be judged by it: it compares
+    boots, or needs to know which core the steps imply.
     """
 
     name: str
@@ -38,6 +39,7 @@ class InvariantSpec:
     check: str = ""
     snap: str = ""
     twins: bool = False
+    whole_run: bool = False
 
 
 INVARIANTS: Mapping[str, InvariantSpec] = {
@@ -74,6 +76,7 @@ INVARIANTS: Mapping[str, InvariantSpec] = {
         InvariantSpec(
             "revert-restores-policy",
             "after a revert of core and a reboot, each service's policy is what it was before the refresh",
+            whole_run=True,
         ),
         InvariantSpec(
             "one-policy-on-disk",
@@ -92,6 +95,7 @@ INVARIANTS: Mapping[str, InvariantSpec] = {
         InvariantSpec(
             "snapd-is-who-it-should-be",
             "the snapd that runs is the one that the sequence of steps implies",
+            whole_run=True,
         ),
         InvariantSpec(
             "console-clean",

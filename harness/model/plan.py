@@ -11,6 +11,7 @@ from harness.model.point import Point
 from harness.model.repeat import Perturbation, Repeat
 from harness.model.scenario import Control, MachineOptions, RebootHow, Timeouts
 from harness.model.spans import Span
+from harness.model.sweep import CutOf, PlannedSweep
 
 PLAN_FORMAT = 3
 
@@ -275,7 +276,8 @@ class PlannedInvariant:
 class Plan:
     """Everything a run needs to know, printable and serialisable; nothing in it touches a machine.
 
-    With `repeat` it is carried out again and again; `perturbation` makes it one of those repetitions.
+    With `repeat` it is carried out again and again; `perturbation` makes it one of those repetitions. With
+    `sweep` it is recorded and swept over; `cut` makes it the boot after one of the cuts.
     """
 
     format: int
@@ -294,6 +296,8 @@ class Plan:
     repeat: Repeat | None = None
     perturbation: Perturbation | None = None
     machine: MachineOptions = field(default_factory=MachineOptions)
+    sweep: PlannedSweep | None = None
+    cut: CutOf | None = None
 
     @property
     def start(self) -> tuple[PlannedStep, ...]:
@@ -322,7 +326,8 @@ class Plan:
 
     @property
     def title(self) -> str:
-        """The scenario's name with its variant and its repetition, as reports head their page."""
+        """The scenario's name with its variant and its repetition or cut, as reports head their page."""
         points = ",".join(f"{key}={value}" for key, value in self.variant.items())
         titled = f"{self.scenario}[{points}]" if points else self.scenario
-        return f"{titled}#{self.perturbation.number}" if self.perturbation else titled
+        titled += f"#{self.perturbation.number}" if self.perturbation else ""
+        return f"{titled}{{{self.cut.cut}}}" if self.cut else titled

@@ -11,6 +11,7 @@ from harness.model.fault import Fault
 from harness.model.point import Point
 from harness.model.repeat import Repeat
 from harness.model.spans import Span
+from harness.model.sweep import Sweep
 
 
 class RebootHow(StrEnum):
@@ -285,3 +286,4 @@ class Scenario:
     controls: tuple[Control, ...] = ()
     repeat: Repeat | None = None
     machine: MachineOptions = field(default_factory=MachineOptions)
+    sweep: Sweep | None = None

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-only
-"""What a sweep over the cuts of one recorded run looked at, and the different policies that it found."""
+"""A sweep over the cuts of one recorded run: what is asked for, what was looked at, and what was found."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+
+from harness.model.spans import Span
 
 POLICY_PATHS = (
     "/var/lib/snapd/seccomp",
@@ -13,6 +15,33 @@ POLICY_PATHS = (
     "/var/lib/snapd/cgroup",
     "/var/lib/snapd/system-key",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """A scenario's `sweep`: over the cuts of the one step whose verb is `during`.
+
+    At most `points` flushes, evenly spread, 0 for all; with `drop_one`, each write before them lost too.
+    `budget` is how long looking at the states and booting them may take, in nominal seconds. `verb_span`
+    is where `during` is written.
+    """
+
+    span: Span
+    during: str
+    verb_span: Span
+    points: int
+    drop_one: bool
+    budget: float
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedSweep:
+    """A sweep over the planned step of this number; the rest is as the scenario says."""
+
+    step: str
+    points: int
+    drop_one: bool
+    budget: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +60,20 @@ class Cut:
     def __str__(self) -> str:
         lost = "" if self.dropped is None else f", write {self.dropped} lost"
         return f"cut at flush {self.flush}{lost}"
+
+
+@dataclass(frozen=True, slots=True)
+class CutOf:
+    """Where the disk of a run comes from: the cut of another run, in the directory of that name.
+
+    `states` of its states have the policy that this cut leaves. Whether the snaps in `unsure` are there is
+    not known: the step that was cut installs or removes them.
+    """
+
+    recording: str
+    cut: Cut
+    states: int
+    unsure: tuple[str, ...] = ()
 
 
 class How(StrEnum):

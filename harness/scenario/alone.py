@@ -90,6 +90,7 @@ def alone(plan: Plan, core: SnapRef) -> Plan:
         controls=(),
         repeat=None,
         perturbation=None,
+        sweep=None,
         machine=MachineOptions(),
     )
 

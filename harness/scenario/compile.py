@@ -17,6 +17,7 @@ from harness.scenario.holds import complete
 from harness.scenario.names import Lookup, services_used
 from harness.scenario.refs import refs_of
 from harness.scenario.source import Problems
+from harness.scenario.sweep import planned_sweep
 
 
 def load_plans(path: Path, catalogue: Catalogue) -> tuple[Plan, ...]:
@@ -61,6 +62,7 @@ def _compile(scenario: Scenario, catalogue: Catalogue, problems: Problems) -> Pl
     lookup.check_catalogue_names()
     lookup.check_own_names()
     refs = refs_of(scenario, catalogue)
+    steps = Emitter(scenario, catalogue, refs, problems).emit()
     return Plan(
         format=PLAN_FORMAT,
         scenario=scenario.name,
@@ -71,10 +73,11 @@ def _compile(scenario: Scenario, catalogue: Catalogue, problems: Problems) -> Pl
         image=scenario.image,
         snaps=refs.all,
         services=services_used(scenario, catalogue),
-        steps=Emitter(scenario, catalogue, refs, problems).emit(),
+        steps=steps,
         invariants=tuple(PlannedInvariant(h.invariant, complete(h), h.span) for h in scenario.hold),
         timeouts=scenario.timeouts,
         controls=tuple(replace(control, names={}) for control in scenario.controls),
         repeat=scenario.repeat,
         machine=scenario.machine,
+        sweep=planned_sweep(scenario, steps),
     )

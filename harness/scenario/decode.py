@@ -18,6 +18,7 @@ from harness.scenario.repeat import REPEAT
 from harness.scenario.shapes import Choice, Duration, Field, Filled, ListOf, OneOrMore, Record, Text
 from harness.scenario.source import Node, Problems, Scalar, Table
 from harness.scenario.steps import CONNECTION, STEP
+from harness.scenario.sweep import NOT_REPEATED, SWEEP, note_impossible
 from harness.scenario.vary import VARY, broken_variables, expand
 
 _START = Record(
@@ -75,6 +76,7 @@ DOCUMENT = Record(
         ),
         "timeouts": Field(_TIMEOUTS, "nominal, scaled by how fast the host is"),
         "repeat": Field(REPEAT, "how often it is run, each time with a machine that is a little different"),
+        "sweep": Field(SWEEP, "what the power is cut in, at every place where that can be done"),
         "control": Field(
             OneOrMore(_CONTROL, 1),
             "how this scenario must come out VIOLATED, to prove that the check can fail",
@@ -127,7 +129,9 @@ def name_of(path: Path) -> str:
 
 
 def _scenario(root: Table, name: str, variant: Mapping[str, str], problems: Problems) -> Scenario:
+    before = len(problems.found)
     filled = DOCUMENT.fill(root, "the file", problems)
+    is_whole = len(problems.found) == before
     values: Mapping[str, Any] = filled.values if filled else {}
     nowhere = Scalar(root.span, "", plain=True)
     image = values.get("image", nowhere)
@@ -136,6 +140,11 @@ def _scenario(root: Table, name: str, variant: Mapping[str, str], problems: Prob
     repeated, control = root.get("repeat"), root.get("control")
     if repeated is not None and control is not None:
         problems.add(repeated.span, ONCE, hint="leave 'repeat' out, or 'control'")
+    sweep = values.get("sweep")
+    if sweep and repeated is not None:
+        problems.add(repeated.span, NOT_REPEATED, hint="leave 'repeat' out, or 'sweep'")
+    if sweep and is_whole:
+        note_impossible(sweep, values.get("steps", ()), holds, problems)
     machine = _machine(values.get("machine"))
     repeat = values.get("repeat")
     if machine.cpus and repeat and Perturb.CPUS in repeat.perturb:
@@ -158,6 +167,7 @@ def _scenario(root: Table, name: str, variant: Mapping[str, str], problems: Prob
         controls=tuple(_control(each) for each in values.get("control", ())),
         repeat=repeat,
         machine=machine,
+        sweep=sweep,
     )
 
 

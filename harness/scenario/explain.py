@@ -21,8 +21,11 @@ from harness.model.plan import (
 from harness.model.rate import percent
 from harness.model.repeat import Repeat, Stop
 from harness.model.scenario import Control, MachineOptions, Timeouts
+from harness.model.sweep import Cut, DistinctState, PlannedSweep
 from harness.scenario import durations
+from harness.scenario.after_cut import after_cut
 from harness.scenario.perturb import describe, repetitions
+from harness.scenario.sweep import describe_cuts
 
 _WIDTH = 100
 _DAY = 86400
@@ -41,6 +44,7 @@ def explain(plan: Plan) -> str:
                 *_holds(plan),
                 *_controls(plan.controls),
                 *_repetitions(plan),
+                *_states(plan),
             ]
         )
         + "\n"
@@ -65,6 +69,10 @@ def _head(plan: Plan) -> Iterator[str]:
         yield from _labelled("repetition", f"{one.number} of seed {one.seed}: {describe(one)}")
     elif plan.repeat:
         yield from _labelled("repeated", _repeat(plan.repeat))
+    if plan.sweep:
+        yield from _labelled("swept", _sweep(plan.sweep))
+    if plan.cut:
+        yield from _labelled("cut", f"{plan.cut.cut} of {plan.cut.recording}")
 
 
 def _machine(options: MachineOptions) -> Iterator[str]:
@@ -101,6 +109,34 @@ def _repeat(repeat: Repeat) -> str:
     return f"{repeat.times} times{until}{stop}; seed {repeat.seed}; different in each: {differs}"
 
 
+def _sweep(sweep: PlannedSweep) -> str:
+    budget = durations.show(sweep.budget)
+    return f"step {sweep.step}: cuts {describe_cuts(sweep)}; {budget} for the states, looked at and booted"
+
+
+def _states(plan: Plan) -> Iterator[str]:
+    """What is done after each cut that leaves another policy."""
+    if not plan.sweep:
+        return
+    # What a sweep will find is not known yet: the steps are the same for every cut.
+    booted = after_cut(plan, "", DistinctState("", Cut(0), 0, ()))
+    left = [each.name for each in plan.invariants if each not in booted.invariants]
+    yield ""
+    yield f"after each cut in step {plan.sweep.step} that leaves another policy, a run of its own"
+    for step in booted.steps:
+        yield f"  {step.number:>5}  {step.title}  {durations.show(step.timeout):>7}"
+        yield from _below(step)
+    names = ", ".join(each.name for each in booted.invariants)
+    yield from _wrapped(f"judged by {names}")
+    if left:
+        yield from _wrapped(f"not by {', '.join(left)}: one boot alone cannot be judged by that")
+
+
+def _wrapped(text: str) -> Iterator[str]:
+    lines = textwrap.wrap(text, _WIDTH, break_long_words=False, break_on_hyphens=False)
+    return (f"  {line}" if number == 0 else f"    {line}" for number, line in enumerate(lines))
+
+
 def _repetitions(plan: Plan) -> Iterator[str]:
     if plan.repeat and not plan.perturbation:
         yield ""
@@ -133,7 +169,8 @@ def _below(step: PlannedStep) -> Iterator[str]:
     match step.action:
         case Look(boot_end=True, expects_core=core, checks=checks):
             checked = "".join(f", checks {_check(check)}" for check in checks)
-            yield f"{_MARGIN}expects the snapd of core {core}{checked}"
+            expected = f"expects the snapd of core {core}" if core else "expects whichever snapd runs"
+            yield f"{_MARGIN}{expected}{checked}"
         case RunCommand(command) | AwaitCommand(command) if command.strip() not in step.title:
             yield from _lines(command)
         case HoldUnit(until=command) if command:
