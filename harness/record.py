@@ -33,7 +33,7 @@ from harness.model.event import (
 )
 from harness.model.observation import Look
 from harness.model.plan import PLAN_FORMAT, Plan
-from harness.model.timeline import BootRecord, ConsoleLine, SeenLook, SeenOccurrence, Timeline
+from harness.model.timeline import RECORDING, BootRecord, ConsoleLine, SeenLook, SeenOccurrence, Timeline
 from harness.model.wire import Heard, Looked, Occurred, Said
 
 PLAN = "plan.json"
@@ -61,6 +61,7 @@ def read_timeline(directory: Path) -> Timeline:
     if console is None:
         gaps.append(f"{CONSOLE} is missing")
     boots = tuple(_boots(events, heard, console or b"", gaps))
+    recording = _recording(directory, gaps) if plan.cut else None
     return Timeline(
         plan=plan,
         boots=boots,
@@ -68,7 +69,19 @@ def read_timeline(directory: Path) -> Timeline:
         events=events,
         gaps=tuple(gaps),
         failure=next((e.event for e in events if isinstance(e.event, RunFailed)), None),
+        recording=recording,
     )
+
+
+def _recording(directory: Path, gaps: list[str]) -> Timeline | None:
+    """The run that was cut, from the copy of its record."""
+    try:
+        recording = read_timeline(directory / RECORDING)
+    except RecordUnusable as error:
+        gaps.append(f"the record of the run that was cut: {error.message}")
+        return None
+    gaps += (f"{RECORDING}: {gap}" for gap in recording.gaps)
+    return recording
 
 
 def _read(path: Path) -> bytes | None:

@@ -70,7 +70,16 @@ def absent_snaps(timeline: Timeline, number: str) -> frozenset[str]:
                 installed.add(snap)
             case _:
                 pass
-    return frozenset(installed - there)
+    return frozenset(installed - there) | _not_there(timeline, number)
+
+
+def _not_there(timeline: Timeline, number: str) -> frozenset[str]:
+    """Of the snaps of which a cut left open whether they are there, those without a service in the look."""
+    cut = timeline.plan.cut
+    if cut is None:
+        return frozenset()
+    looks = (seen.look for boot in timeline.boots for seen in boot.looks if seen.taken.number == number)
+    return frozenset(cut.unsure) - {service.tag.split(".")[1] for look in looks for service in look.services}
 
 
 def new_snaps(timeline: Timeline, number: str) -> frozenset[str]:

@@ -3,7 +3,9 @@
 
 The check needs no knowledge of any revision, and so is independent of who is believed to make what. It
 shows what has changed since the service was started; policy that is stale for the service and its twin
-alike, because snapd never generated it anew, it does not show.
+alike, because snapd never generated it anew, it does not show. Only in the boot after a cut, where snapd may
+have gone over to another core, a service that outlived that is not compared: its twin's policy must then be
+of the snapd that runs.
 """
 
 from __future__ import annotations
@@ -14,7 +16,11 @@ from harness.invariant.ends import absent_snaps, ends_of, unseen_end, witness
 from harness.model.observation import ProcessSeen, ServiceSeen, TwinSeen
 from harness.model.timeline import SeenLook, Timeline
 from harness.model.verdict import Finding, Outcome
+from harness.policy import confinement
 from harness.policy.builds import short
+from harness.policy.confinement import Class
+from harness.policy.knowledge import Knowledge
+from harness.policy.part import Surroundings
 
 NAME = "twin-agrees"
 
@@ -30,7 +36,8 @@ def judge(timeline: Timeline, parameters: Mapping[str, tuple[str, ...]]) -> tupl
             findings.append(unseen_end(NAME, end))
             continue
         absent = absent_snaps(timeline, end.step.number)
-        findings += (_judge_tag(end.seen, tag) for tag in tags if tag.split(".")[1] not in absent)
+        known = Knowledge.of(timeline)
+        findings += (_judge_tag(end.seen, tag, known) for tag in tags if tag.split(".")[1] not in absent)
     return tuple(findings) or (_unasked(),)
 
 
@@ -39,11 +46,11 @@ def _unasked() -> Finding:
     return Finding(NAME, Outcome.UNPROVEN, "unseen", "run", 0, summary)
 
 
-def _judge_tag(seen: SeenLook, tag: str) -> Finding:
+def _judge_tag(seen: SeenLook, tag: str, known: Knowledge) -> Finding:
     service = next((each for each in seen.look.services if each.tag == tag), None)
     twin = next((each for each in seen.look.twins if each.tag == tag), None)
     main = _main(service)
-    if main is None or main.problem:
+    if service is None or main is None or main.problem:
         return _finding(seen, Outcome.UNPROVEN, "unseen", tag, f"{tag} has no process to compare a twin with")
     if twin is None or twin.process is None or twin.process.problem:
         return _finding(seen, Outcome.UNPROVEN, "unseen", tag, f"{tag} has no twin: {_problem(twin)}")
@@ -51,11 +58,30 @@ def _judge_tag(seen: SeenLook, tag: str) -> Finding:
         summary = f"{tag} cannot be compared with its twin: the guest had not settled"
         return _finding(seen, Outcome.UNPROVEN, "unsettled", tag, summary)
     differences = "; ".join(_differences(main, twin.process))
+    if differences and _outlived(seen, service, known) and _is_fresh(seen, twin.process, tag, known):
+        summary = f"{tag} outlived a change of snapd, and a start now gets the policy of the one that runs"
+        return _finding(seen, Outcome.HELD, "outlived", tag, summary)
     if differences:
         summary = f"{tag} runs under other policy than a start now gets: {differences}"
         return _finding(seen, Outcome.VIOLATED, "differs", tag, summary)
     summary = f"{tag} and its twin have the same policy: {main.label}, seccomp {_filters(main)}"
     return _finding(seen, Outcome.HELD, "equal", tag, summary)
+
+
+def _outlived(seen: SeenLook, service: ServiceSeen, known: Knowledge) -> bool:
+    """Another snapd than was to be expected of the steps took over in this boot, after the service began."""
+    snapd = seen.look.snapd
+    if snapd is None or seen.taken.expects_core:
+        return False
+    read = confinement.read(seen, service, snapd, known)
+    return any(one.process.main and one.kind == Class.MIXED and one.earlier for one in read)
+
+
+def _is_fresh(seen: SeenLook, twin: ProcessSeen, tag: str, known: Knowledge) -> bool:
+    """The twin's policy is made by the snapd that runs."""
+    around, build = Surroundings.of(seen), seen.look.snapd.build_id if seen.look.snapd else ""
+    parts = confinement.parts_of(around, twin, tag, build, known)
+    return confinement.class_of(around, twin, tag, parts) == Class.FRESH
 
 
 def _main(service: ServiceSeen | None) -> ProcessSeen | None:

@@ -8,12 +8,13 @@ from enum import StrEnum
 
 from harness.model.spans import Span
 
+SYSTEM_KEY = "/var/lib/snapd/system-key"
 POLICY_PATHS = (
     "/var/lib/snapd/seccomp",
     "/var/lib/snapd/apparmor",
     "/var/lib/snapd/mount",
     "/var/lib/snapd/cgroup",
-    "/var/lib/snapd/system-key",
+    SYSTEM_KEY,
 )
 
 
@@ -66,13 +67,15 @@ class Cut:
 class CutOf:
     """Where the disk of a run comes from: the cut of another run, in the directory of that name.
 
-    `states` of its states have the policy that this cut leaves. Whether the snaps in `unsure` are there is
-    not known: the step that was cut installs or removes them.
+    `states` of its states have the policy that this cut leaves. `key` is the SHA-256 of the system-key on
+    that disk, empty where there is none. Whether the snaps in `unsure` are there is not known: the step that
+    was cut installs or removes them.
     """
 
     recording: str
     cut: Cut
     states: int
+    key: str = ""
     unsure: tuple[str, ...] = ()
 
 
@@ -103,7 +106,8 @@ class DistinctState:
     """One policy that a cut can leave: the first cut that leaves it, and how many of the states do.
 
     `digest` is of the paths, kinds and contents of all that was read, not of times and owners. `trouble`
-    says why a file system could not be read that far; the digest is then of these words.
+    says why a file system could not be read that far; the digest is then of these words. `key` is the SHA-256
+    of snapd's system-key, empty where there is none.
     """
 
     digest: str
@@ -111,6 +115,7 @@ class DistinctState:
     states: int
     differs: tuple[FileDiffers, ...]
     trouble: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)

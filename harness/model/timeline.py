@@ -10,6 +10,9 @@ from harness.model.observation import Look
 from harness.model.occurrence import Occurrence
 from harness.model.plan import Plan
 
+RECORDING = "recording"
+"""Where the directory of a boot after a cut has a copy of the record of the run that was cut."""
+
 
 @dataclass(frozen=True, slots=True)
 class SeenLook:
@@ -63,7 +66,8 @@ class Timeline:
     """Everything that was recorded of one run.
 
     `gaps` says what is missing or torn (unreadable lines, a record without its last line);
-    `failure` is why the run ended early, if it did.
+    `failure` is why the run ended early, if it did. `recording` is the run that was cut, where this is the
+    boot after a cut.
     """
 
     plan: Plan
@@ -72,6 +76,7 @@ class Timeline:
     events: tuple[Recorded, ...]
     gaps: tuple[str, ...] = ()
     failure: RunFailed | None = None
+    recording: Timeline | None = None
 
     def snapd_build_of(self, core: str) -> str:
         """The build id of the snapd in a core of the catalogue, or an empty string."""

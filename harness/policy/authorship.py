@@ -38,6 +38,7 @@ from harness.policy.kind import (
     snap_of,
 )
 from harness.policy.life import Life, lives
+from harness.policy.profile_digests import kernel_digests, other_digests
 from harness.policy.writers import NOBODY, Writers, Written
 
 WITNESS = "witness.jsonl"
@@ -112,7 +113,7 @@ class Authorship:
         """Every claim on a profile in the kernel, by its raw digest, else by the kernel's other digests."""
         raw = (profile.raw_sha256, profile.raw_sha1)
         direct = (self.of_digest(PolicyKind.APPARMOR_CACHE, profile.name, digest) for digest in raw if digest)
-        other = (self.loaded.get((profile.name, digest), frozenset()) for digest in _other_digests(profile))
+        other = (self.loaded.get((profile.name, digest), frozenset()) for digest in other_digests(profile))
         learnt = frozenset().union(*direct) or frozenset().union(*other)
         return learnt | self.references.of_profile(profile)
 
@@ -121,13 +122,20 @@ class Authorship:
         return self.made.get((build, kind, name), frozenset())
 
 
-def learn(timeline: Timeline, builds: Builds, writers: Writers = NOBODY) -> Authorship:
-    """Gather every claim of a run; `writers` are those who were seen to write."""
+NOTHING = Authorship({}, {}, {}, {})
+
+
+def learn(
+    timeline: Timeline, builds: Builds, writers: Writers = NOBODY, before: Authorship = NOTHING
+) -> Authorship:
+    """Gather every claim of a run, on top of those of `before`; `writers` were seen to write."""
     looks = sorted(
         (seen for boot in timeline.boots for seen in boot.looks), key=lambda s: (s.taken.boot, s.line)
     )
     book: _Book = {}
-    whole: dict[tuple[str, str], set[frozenset[str]]] = {}
+    for item, those in before.claims.items():
+        book[item] = {(claim.build, claim.known_by): claim for claim in those}
+    whole = {key: set(sets) for key, sets in before.whole.items()}
     known = lives(looks, builds)
     for file, claim in (*_of_files(looks, known, builds, writers), *_of_writers(writers, builds)):
         for digest in digests(file):
@@ -141,7 +149,7 @@ def learn(timeline: Timeline, builds: Builds, writers: Writers = NOBODY) -> Auth
             _enter(book, (file.kind, file.name, digest), claim)
     claims = {item: frozenset(found.values()) for item, found in book.items()}
     whole_sets = {key: frozenset(sets) for key, sets in whole.items()}
-    by_files = Authorship(claims, {}, whole_sets, _made_by_build(claims))
+    by_files = Authorship(claims, before.loaded, whole_sets, _made_by_build(claims))
     return replace(by_files, loaded=_of_loaded(looks, by_files))
 
 
@@ -326,24 +334,14 @@ def _compiled_from(cache: PolicyFile, source: PolicyFile) -> bool:
 
 def _of_loaded(looks: Iterable[SeenLook], known: Authorship) -> dict[tuple[str, str], frozenset[Claim]]:
     """Carry claims from raw digests over to the kernel's other digests of the same profile."""
-    found: dict[tuple[str, str], frozenset[Claim]] = {}
+    found = dict(known.loaded)
     for seen in looks:
         for profile in seen.look.profiles:
             says = f"the kernel gave the profile {profile.name} both digests"
             claims = frozenset(
                 _made(seen, claim.build, KnownBy.LOADED, says) for claim in known.of_profile(profile)
             )
-            for digest in _other_digests(profile):
+            for digest in other_digests(profile):
                 key = (profile.name, digest)
                 found[key] = found.get(key, frozenset()) | claims
     return found
-
-
-def kernel_digests(profile: LoadedProfile) -> tuple[str, ...]:
-    """Every digest that the kernel gives of a profile, the raw ones first."""
-    raw = (profile.raw_sha256, profile.raw_sha1)
-    return (*(digest for digest in raw if digest), *_other_digests(profile))
-
-
-def _other_digests(profile: LoadedProfile) -> tuple[str, ...]:
-    return tuple(digest for digest in (profile.sha256, profile.sha1) if digest)

@@ -5,7 +5,8 @@ Seccomp filters stay with a process for life, so they say what it was started wi
 replaced under it when snapd regenerates. A process that began before the running snapd did, under filters
 of the snapd that ran then, is therefore no wrong start (`mixed`): it outlived a change of core. That it
 was so needs a look from before the change; without one it is left open, and where the steps of the boot
-hold no change of core, such a process was started under stale policy.
+hold no change of core, such a process was started under stale policy. In the boot after a cut, where snapd
+goes on with what was cut, its start is what shows it.
 """
 
 from __future__ import annotations
@@ -81,6 +82,8 @@ def _read_process(
     if kind != Class.STALE or profile.state != State.FRESH or process.started >= snapd.started:
         return Confinement(process, kind, (filters, profile))
     earlier = _seen_earlier(seen, process, tag, known)
+    if earlier is None and not seen.taken.expects_core:
+        earlier = _started_fresh(seen, process, tag, snapd, known)
     cores = {known.builds.core(author) for author in filters.authors}
     outlived = earlier is not None or bool(cores & known.replaced.get(seen.taken.number, frozenset()))
     return Confinement(process, Class.MIXED if outlived else Class.STALE, (filters, profile), earlier)
@@ -127,6 +130,31 @@ def class_of(around: Surroundings, process: ProcessSeen, tag: str, parts: Iterab
 def _has_some_policy(around: Surroundings, tag: str) -> bool:
     kinds = (*COMPILED_SECCOMP, PolicyKind.APPARMOR_SOURCE)
     return any(file.name == tag and file.kind in kinds for file in around.files)
+
+
+def _started_fresh(
+    seen: SeenLook, process: ProcessSeen, tag: str, snapd: SnapdSeen, known: Knowledge
+) -> Evidence | None:
+    """A start of the service, all fresh, while another snapd ran than the one that runs at the look.
+
+    The process is the one that started, or a later one that has its filters from it.
+    """
+    boot = seen.taken.boot
+    for line, start in known.happened[boot].starts.get(tag, ()):
+        then = known.daemons[boot].running(start.at)
+        if start.process is None or start.process.filters != process.filters:
+            continue
+        if start.process.started > process.started:
+            continue
+        if then is None or then.build in ("", snapd.build_id):
+            continue
+        files = known.disk.files(COMPILED_SECCOMP, tag, (boot, int(start.at)))
+        around = Surroundings(line, files, (start.profile,) if start.profile else ())
+        parts = parts_of(around, start.process, tag, then.build, known)
+        if class_of(around, start.process, tag, parts) == Class.FRESH:
+            says = f"{tag}: process {start.pid} started while snapd {known.builds.name(then.build)} ran"
+            return Evidence(WITNESS, line, says)
+    return None
 
 
 def _seen_earlier(seen: SeenLook, process: ProcessSeen, tag: str, known: Knowledge) -> Evidence | None:

@@ -19,9 +19,9 @@ from harness.model.observation import Look, PolicyKind, ProcessSeen
 from harness.model.plan import Boot, RebootGuest
 from harness.model.timeline import BootRecord, Timeline
 from harness.policy import apparmor, seccomp
-from harness.policy.authorship import kernel_digests
 from harness.policy.builds import short
 from harness.policy.kind import COMPILED_SECCOMP, GLOBAL_PROGRAM, base_name
+from harness.policy.profile_digests import kernel_digests
 
 _FEWEST = 3  # in which the core is made to run, and two to compare
 

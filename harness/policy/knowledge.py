@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from harness.model.clock import GuestTime
 from harness.model.observation import ProcessSeen
 from harness.model.plan import Action, Boot, InstallSnap, Look, Plan, RebootGuest, RevertSnap, StartChange
-from harness.model.timeline import SeenLook, Timeline
-from harness.policy.authorship import Authorship, learn
+from harness.model.timeline import RECORDING, SeenLook, Timeline
+from harness.policy.authorship import NOTHING, Authorship, learn
 from harness.policy.builds import Builds
 from harness.policy.daemons import Daemons, daemons_by_boot
 from harness.policy.disk import Disk
+from harness.policy.earlier import learnt_from
 from harness.policy.happened import Happened, by_boot
 from harness.policy.references import references_of
 from harness.policy.system_key import SystemKeys
@@ -46,7 +47,10 @@ class Knowledge:
 
     @classmethod
     def of(cls, timeline: Timeline) -> Knowledge:
-        """Learn it from all of a run; of the same timeline again, it is what was learnt before."""
+        """Learn it from all of a run; of the same timeline again, it is what was learnt before.
+
+        Who makes what is learnt from the run that was cut as well, if it is the boot after a cut.
+        """
         if not _latest or _latest[0][0] is not timeline:
             _latest[:] = [(timeline, cls._learn(timeline))]
         return _latest[0][1]
@@ -54,14 +58,18 @@ class Knowledge:
     @classmethod
     def _learn(cls, timeline: Timeline) -> Knowledge:
         timeline = with_programs(timeline)
-        builds = Builds.of(timeline)
+        cut = timeline.recording
+        builds = Builds.of(replace(timeline, boots=(*(cut.boots if cut else ()), *timeline.boots)))
+        before = learnt_from(cls._learn(cut).authors, RECORDING) if cut else NOTHING
         looks = {boot.number: tuple(sorted(boot.looks, key=_line)) for boot in timeline.boots}
         ordered = tuple(seen for boot in sorted(looks) for seen in looks[boot])
         happened = by_boot(timeline.boots)
         daemons = daemons_by_boot(happened, looks)
         writers = Writers.of(happened, daemons, builds)
         return cls(
-            authors=replace(learn(timeline, builds, writers), references=references_of(timeline, builds)),
+            authors=replace(
+                learn(timeline, builds, writers, before), references=references_of(timeline, builds)
+            ),
             builds=builds,
             looks=looks,
             appearances=_appearances(ordered),
@@ -70,7 +78,7 @@ class Knowledge:
             daemons=daemons,
             writers=writers,
             disk=Disk.of(ordered, happened),
-            keys=SystemKeys.of(ordered, happened, writers),
+            keys=SystemKeys.of(ordered, happened, writers, timeline),
         )
 
 

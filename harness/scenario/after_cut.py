@@ -40,7 +40,7 @@ def after_cut(plan: Plan, recording: str, state: DistinctState) -> Plan:
         invariants=invariants,
         controls=(),
         sweep=None,
-        cut=CutOf(recording, state.cut, state.states, tuple(sorted(there.unsure))),
+        cut=CutOf(recording, state.cut, state.states, state.key, tuple(sorted(there.unsure))),
     )
 
 

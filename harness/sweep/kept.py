@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +110,4 @@ def _read(kind: type, path: Path) -> Any:
 
 def with_counts(distinct: Iterable[DistinctState], counts: Mapping[str, int]) -> tuple[DistinctState, ...]:
     """The states with how often each was found by now."""
-    return tuple(
-        DistinctState(state.digest, state.cut, counts[state.digest], state.differs, state.trouble)
-        for state in distinct
-    )
+    return tuple(replace(state, states=counts[state.digest]) for state in distinct)

@@ -12,7 +12,7 @@ from harness.cut.states import Choice, Epoch, chosen_epochs, cuts, epochs
 from harness.cut.walk import walk
 from harness.host.deadline import Deadline, monotonic
 from harness.host.progress import Tell
-from harness.model.sweep import POLICY_PATHS, Cut, DistinctState, SweepResult
+from harness.model.sweep import POLICY_PATHS, SYSTEM_KEY, Cut, DistinctState, SweepResult
 from harness.sweep.kept import Keeper, asked, with_counts
 from harness.sweep.recording import Opened, Recording, opened
 from harness.sweep.second_reader import confirm
@@ -103,7 +103,9 @@ class _Sweep:
         self._looked += 1
         digest = policy.digest
         if digest not in self._distinct:
-            state = DistinctState(digest, cut, 1, differences(policy, whole), policy.trouble)
+            key = policy.files.get(SYSTEM_KEY)
+            differs = differences(policy, whole)
+            state = DistinctState(digest, cut, 1, differs, policy.trouble, key.content if key else "")
             self._distinct[digest] = state
             self._keeper.found(state)
         self._counts[digest] = self._counts.get(digest, 0) + 1
