@@ -17,6 +17,7 @@ from harness.host.progress import Progress, Tell
 from harness.host.rundir import RunDirectory
 from harness.image.starts import Start
 from harness.lab import Lab, Prepared
+from harness.lab_spec import AfterCut
 from harness.machine import Machine
 from harness.model.event import (
     RECORD_FORMAT,
@@ -32,6 +33,7 @@ from harness.model.event import (
     RunOpened,
     StepBegan,
     StepEnded,
+    StepRecorded,
 )
 from harness.model.plan import (
     Action,
@@ -60,18 +62,23 @@ from harness.model.plan import (
     StartChange,
     SwitchOff,
 )
+from harness.model.timeline import RECORDING
+from harness.record_start import keep_whole
 from harness.record_writing import Recorder, plan_sha256
+from harness.sweep.place import require_room
 
 _LONGEST_OUTPUT = 4000
 
 
-def run_plan(plan: Plan, lab: Lab, tell: Tell) -> Path:
-    """Run `plan` on a machine of `lab` and return the run directory.
+def run_plan(plan: Plan, lab: Lab, tell: Tell, cut: AfterCut | None = None) -> Path:
+    """Run `plan` on a machine of `lab` and return the run directory; `cut` is what a boot after one is of.
 
     A failure to measure ends the run early and is in its record. Raises HarnessError only when there
     is nothing to record yet: an artefact that cannot be built, a host without room for a run.
     """
     prepared = lab.prepare(plan)
+    if plan.sweep:
+        require_room(lab.options.runs, prepared.image.disk)
     fingerprints = tuple(lab.fingerprints(plan, prepared))
     with lab.record(plan) as (directory, record):
         _opening(plan, (*prepared.artifacts(), *fingerprints), lab, record)
@@ -79,7 +86,9 @@ def run_plan(plan: Plan, lab: Lab, tell: Tell) -> Path:
         progress = Progress(tell, len(plan.steps))
         execution = _Execution(plan, record, progress)
         try:
-            start = execution.start(lab, prepared, directory) if plan.start else None
+            if cut:
+                keep_whole(cut.recording, directory.path / RECORDING)
+            start = execution.start(lab, prepared, directory) if plan.start else cut
             with lab.machine(prepared, directory, record, plan.perturbation, start=start) as machine:
                 execution.carry_out(plan.steps[len(plan.start) :], machine)
                 record.write(machine.memory())
@@ -143,10 +152,14 @@ class _Execution:
         self._record.write(StepBegan(step.number, step.title))
         self._progress.begin(step.number, step.title)
         began = monotonic()
+        swept = self._plan.sweep is not None and step.number == self._plan.sweep.step
         with machine.explaining(f"step {step.number} ({step.title})"):
+            since = machine.written if swept else 0
             if self._plan.points and not isinstance(step.action, AwaitPoint):
                 machine.mark()
             detail = self._act(step.action, machine, deadline)
+            if swept:
+                self._record.write(StepRecorded(step.number, since, machine.written, machine.clock))
         seconds = monotonic() - began
         self._record.write(StepEnded(step.number, round(seconds, 3), detail))
         self._progress.end(seconds, detail)

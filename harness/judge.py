@@ -135,8 +135,13 @@ def _error(timeline: Timeline) -> str:
 
 
 def _came_out(controls: Sequence[Control], findings: Sequence[Finding]) -> ControlJudgement:
-    missing = [each for control in controls for each in _missing(control, findings)]
-    return ControlJudgement(not missing, tuple(missing))
+    missing = missing_of(controls, findings)
+    return ControlJudgement(not missing, missing)
+
+
+def missing_of(controls: Sequence[Control], findings: Sequence[Finding]) -> tuple[str, ...]:
+    """What controls say must be VIOLATED, and these findings do not say of anything."""
+    return tuple(each for control in controls for each in _missing(control, findings))
 
 
 def _missing(control: Control, findings: Sequence[Finding]) -> Iterator[str]:

@@ -34,7 +34,16 @@ from harness.image.snapfile import SnapFile
 from harness.image.snaps import build_snap
 from harness.image.starts import Start, disk_in, keep_bytecode, obtain_start, start_key
 from harness.image.workshop import Workshop, open_workshop
-from harness.lab_spec import Files, LabOptions, Wants, first_order, machine_spec, wants_of, with_seed
+from harness.lab_spec import (
+    AfterCut,
+    Files,
+    LabOptions,
+    Wants,
+    first_order,
+    machine_spec,
+    wants_of,
+    with_seed,
+)
 from harness.machine import Machine
 from harness.machine_disk import RunDisk
 from harness.machine_power import Change, Power
@@ -55,6 +64,7 @@ from harness.qemu.versions import read_version
 from harness.record_writing import Recorder
 from harness.scenario.alone import cores_of, start_of
 from harness.scenario.catalogue import load_catalogue
+from harness.sweep.place import SweepPlace
 
 _START_SECONDS = 60.0
 _NO_KVM = Path("/dev/null/kvm")
@@ -150,6 +160,10 @@ class Lab:
         """
         return prepare(plan, self.catalogue, self._workshop)
 
+    def patience(self, prepared: Prepared) -> Patience:
+        """How slow machines are on this host."""
+        return Patience(self._accelerator(prepared.image).host_factor)
+
     def fingerprints(self, plan: Plan, prepared: Prepared) -> Iterator[FingerprintUsed]:
         """What the fingerprint catalogue has on the plan's cores; none is ever taken for it.
 
@@ -224,13 +238,14 @@ class Lab:
         record: Recorder,
         perturbation: Perturbation | None = None,
         *,
-        start: Start | None = None,
+        start: Start | AfterCut | None = None,
         leaves: Path | None = None,
     ) -> Iterator[Machine]:
         """A started machine for the block; nothing of it is left afterwards but its run directory.
 
         It goes on from `start`, when that is given. With `leaves` it makes a start, which is alike for all
-        plans that begin so, and leaves its disk there.
+        plans that begin so, and leaves its disk there. What is written to the disk of a plan that is swept
+        is kept for that (`SweepPlace`).
         """
         different, wants = perturbation or Perturbation(0, 0), Wants() if leaves else prepared.wants
         takes_orders = prepared.orders and not leaves
@@ -252,10 +267,16 @@ class Lab:
             orders = Orders(scratch / "orders") if takes_orders else None
             base = start.disk if start else prepared.image.disk
             overlay = create_overlay(base, leaves or scratch / "disk.qcow2")
-            disk = RunDisk(base, overlay, power_cuts=wants.power_cuts)
+            place = SweepPlace.of(directory.path)
+            if wants.swept:
+                place.prepare(base, start.bytecode if start else {})
+            recording = place.log if wants.swept else None
+            disk = RunDisk(base, overlay, power_cuts=wants.power_cuts, recording=recording)
             files = Files(directory, initrd, disk.disk, prepared.payload, orders.disk if orders else None)
             spec = machine_spec(self.options, prepared.image, accelerator, files, different, start, wants)
-            watch = BootWatch(record, ConsoleFollower(directory.console), before=1 if start else 0)
+            watch = BootWatch(
+                record, ConsoleFollower(directory.console), before=1 if isinstance(start, Start) else 0
+            )
             watch.begin("the machine was started")
 
             def switch_on(life: ExitStack, spec: MachineSpec, change: Change) -> tuple[Instance, Witness]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -57,16 +58,32 @@ class LabOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class AfterCut:
+    """A disk as a cut left it, a qcow2 that nobody writes, to go on from as from a start.
+
+    `made` is what the machine's real-time clock showed after the cut (UTC), so that nothing on the disk is
+    of the future. `recording` is the directory of the run that was cut.
+    """
+
+    disk: Path
+    made: str
+    recording: Path
+    bytecode: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Wants:
     """What a plan wants of its machine from the first step on: not in the start, which others share.
 
-    `panics` and `power_cuts` say that it ends boots so, `points` what it waits for.
+    `panics` and `power_cuts` say that it ends boots so, `points` what it waits for, `swept` that what is
+    written to its disk is kept.
     """
 
     machine: MachineOptions = field(default_factory=MachineOptions)
     panics: bool = False
     power_cuts: bool = False
     points: tuple[Point, ...] = ()
+    swept: bool = False
 
     @property
     def kernel(self) -> tuple[str, ...]:
@@ -82,7 +99,7 @@ class Wants:
 def wants_of(plan: Plan) -> Wants:
     """What a plan wants of its machine."""
     panics, cuts = plan.reboots(RebootHow.PANIC), plan.reboots(RebootHow.POWER_CUT)
-    return Wants(plan.machine, panics, cuts, plan.points)
+    return Wants(plan.machine, panics, cuts, plan.points, plan.sweep is not None)
 
 
 def first_order(plan: Plan) -> str:
@@ -108,10 +125,12 @@ def machine_spec(
     accelerator: Accelerator,
     files: Files,
     different: Perturbation,
-    start: Start | None,
+    start: Start | AfterCut | None,
     wants: Wants,
 ) -> MachineSpec:
     """The QEMU of a machine. After a start its clock goes on from there, however long ago that was."""
+    # What the clock showed at a cut was set back already.
+    back = 0.0 if isinstance(start, AfterCut) else wants.machine.clock_back
     traced = TRACE_FROM_START if options.watch else ""
     words = (f"root={image.root}", image.cmdline, traced, options.append, *different.kernel, *wants.kernel)
     orders = (_read_only(files.orders, ORDERS_SERIAL),) if files.orders else ()
@@ -134,11 +153,11 @@ def machine_spec(
         ),
         channels=(Channel(WITNESS_PORT, files.run.path / WITNESS_RAW),),
         program=options.qemu,
-        clock=_clock(start, wants.machine.clock_back),
+        clock=_clock(start, back),
     )
 
 
-def _clock(start: Start | None, back: float) -> str:
+def _clock(start: Start | AfterCut | None, back: float) -> str:
     if not back:
         return start.made.removesuffix("Z") if start else "utc"
     now = datetime.fromisoformat(start.made) if start else datetime.now(UTC)

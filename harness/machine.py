@@ -101,6 +101,16 @@ class Machine:
         return self._boots.number
 
     @property
+    def written(self) -> int:
+        """How many requests the log of writes has by now; raises Mistake where a run is not recorded."""
+        return self._power.count_entries()
+
+    @property
+    def clock(self) -> str:
+        """What the machine's real-time clock shows (YYYY-MM-DDTHH:MM:SS)."""
+        return self._power.clock()
+
+    @property
     def shell(self) -> Shell:
         """The ssh shell of this boot; raises GuestFailed before the guest was ready."""
         if self._shell is None:

@@ -56,6 +56,14 @@ class Power:
         """Why QEMU is gone although nobody asked it to, or None."""
         return self.instance.death()
 
+    def count_entries(self) -> int:
+        """How many entries the recording of the disk has by now; raises as `RunDisk.count_entries` does."""
+        return self._disk.count_entries()
+
+    def clock(self) -> str:
+        """What the real-time clock shows, as `-rtc base=` takes it: a battery keeps it going."""
+        return _clock(self.instance)
+
     def afflict(self, begin: Change, end: Change) -> Callable[[], None]:
         """Do `begin` to the QEMU that runs and to each that is started later; the result does `end`."""
         begin(self.instance)
@@ -83,7 +91,7 @@ class Power:
         self._restart(off, self._disk.power_cut)
 
     def _restart(self, off: Callable[[], None], renew_disk: Callable[[], None]) -> None:
-        clock = _clock(self.instance)
+        clock = self.clock()
         self.witness.expect_cut()
         self.instance.kill()
         self._stack.close()
@@ -107,7 +115,6 @@ class Power:
 
 
 def _clock(instance: Instance) -> str:
-    """What the machine's real-time clock shows, as `-rtc base=` takes it: a battery keeps it going."""
     shown = instance.execute("qom-get", {"path": "/machine", "property": "rtc-time"})
     if not isinstance(shown, dict):
         raise CannotMeasure(f"cannot read the machine's clock: QEMU says {shown}")

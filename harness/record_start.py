@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-only
-"""Takes the record of a start out of a run's, and repeats it at the beginning of another's."""
+"""Takes the record of a start, or of all, out of a run's; repeats a start's at the beginning of another's."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.model import codec
 from harness.model.clock import HostTime
 from harness.model.event import Recorded
 from harness.model.wire import Heard
-from harness.record import CONSOLE, EVENTS, WITNESS, read_event
+from harness.record import CONSOLE, EVENTS, PLAN, WITNESS, read_event
 from harness.record_writing import Recorder
 
 
@@ -28,7 +28,20 @@ def keep(run: Path, since: int, place: Path) -> None:
         for name in (WITNESS, CONSOLE):
             shutil.copyfile(run / name, place / name)
     except OSError as error:
-        raise HostLacks(f"cannot keep the record of the start: {error.strerror}") from error
+        raise HostLacks(f"cannot keep the record of {run.name}: {error.strerror}") from error
+
+
+def keep_whole(run: Path, place: Path) -> None:
+    """Copy all that the run in the directory `run` recorded to `place`, a new directory.
+
+    :raise HostLacks: it cannot be written.
+    """
+    try:
+        place.mkdir()
+        shutil.copyfile(run / PLAN, place / PLAN)
+    except OSError as error:
+        raise HostLacks(f"cannot keep the record of {run.name}: {error.strerror}") from error
+    keep(run, 0, place)
 
 
 def repeat(place: Path, run: Path, record: Recorder) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from harness.errors import HarnessError, Mistake
 from harness.host.progress import Tell
 from harness.model.plan import Plan
+from harness.model.sweep_summary import SweepSummary
 from harness.model.verdict import Outcome, Verdict
 
 
@@ -66,11 +67,16 @@ def gate(verdict: Verdict) -> Came:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """A run that left a record in `directory`, and the verdict on it."""
+    """A run that left a record in `directory`, and the verdict on it.
+
+    Of a plan that is swept, the run is the recording, and the verdict is on all that was booted too; `swept`
+    says what that was, None where it never came to it.
+    """
 
     plan: Plan
     directory: Path
     verdict: Verdict
+    swept: SweepSummary | None = None
 
 
 def came_of_result(result: RunResult | HarnessError) -> Came:

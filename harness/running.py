@@ -10,10 +10,11 @@ from harness.engine import run_plan
 from harness.host.progress import Tell
 from harness.judge import judge_directory
 from harness.lab import Lab
-from harness.lab_spec import LabOptions
+from harness.lab_spec import AfterCut, LabOptions
 from harness.model.plan import Plan
 from harness.results import Runner, RunResult
 from harness.running_page import write_page
+from harness.running_sweep import carry_out_sweep
 
 
 @contextmanager
@@ -24,10 +25,13 @@ def lab_runner(options: LabOptions, tell: Tell) -> Iterator[Runner]:
     """
     lab = Lab(options, tell)
 
-    def run_and_judge(plan: Plan) -> RunResult:
-        directory = run_plan(plan, lab, tell)
+    def run_and_judge(plan: Plan, cut: AfterCut | None = None) -> RunResult:
+        directory = run_plan(plan, lab, tell, cut)
         verdict = judge_directory(directory)
         write_page(directory, verdict, tell)
         return RunResult(plan, directory, verdict)
 
-    yield run_and_judge
+    def run(plan: Plan) -> RunResult:
+        return carry_out_sweep(plan, lab, tell, run_and_judge) if plan.sweep else run_and_judge(plan)
+
+    yield run

@@ -38,6 +38,8 @@ NEIGHBOURS = {
     ("machine", "boot_watch"): "a machine's steps wait for its boots",
     ("lab", "fault"): "a lab hands its machines the faults of the plan",
     ("machine", "fault"): "a fault is done to a machine",
+    ("lab", "sweep"): "a lab keeps what a sweep needs of a machine's disk",
+    ("machine", "sweep"): "a machine tells how much its disk's log has",
 }
 
 # A module of the outside world, and the only files that may import it.

@@ -112,6 +112,20 @@ class StepEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class StepRecorded:
+    """What a step that is swept over wrote: of the log of writes, entries `since` and later, before `until`.
+
+    What it left to be flushed later is not among them. `clock` is what the machine's real-time clock
+    showed when the step had ended (UTC, YYYY-MM-DDTHH:MM:SS).
+    """
+
+    number: str
+    since: int
+    until: int
+    clock: str
+
+
+@dataclass(frozen=True, slots=True)
 class CommandRan:
     """A command was run in the guest; output is cut to what fits a report."""
 
@@ -208,6 +222,7 @@ Event = (
     | BootEnded
     | StepBegan
     | StepEnded
+    | StepRecorded
     | CommandRan
     | CheckRead
     | LookTaken

@@ -100,7 +100,7 @@ def test_a_twin_that_gets_other_policy_than_the_running_snapds_is_told() -> None
 
 
 def test_a_core_that_went_back_over_the_others_policy_is_violated() -> None:
-    """The cut came between the change of core and the policy, and a key that was put back lets nobody wait."""
+    """The cut came between the change of core and its policy, and nothing lets a service wait."""
     recording = refreshed()
     guest = cut(recording)
     guest.core = replace(OLD, compiled=NEW.compiled)
