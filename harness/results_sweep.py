@@ -125,7 +125,8 @@ def _of_state(recorded: RunResult, state: DistinctState, result: RunResult) -> F
 
 
 def _who(state: DistinctState) -> str:
-    alike = f" and {state.states - 1} states like it" if state.states > 1 else ""
+    others = state.states - 1
+    alike = f" and {others} state{'s' * (others > 1)} like it" if others else ""
     return f"{state.cut}{alike}"
 
 

@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+from harness.cli import sweep_table
 from harness.host.rundir import RunDirectory
 from harness.model.verdict import Verdict
 from harness.record import read_timeline
@@ -14,9 +15,15 @@ from harness.report.text import render
 
 
 def show(directory: Path, verdict: Verdict) -> None:
-    """Print the report, where its page for a browser is, and last where the run directory is."""
+    """Print the report, where its page for a browser is, and last where the run directory is.
+
+    Of a run that was swept over, with what each state came to.
+    """
     colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     print(render(read_timeline(directory), verdict, colour).rstrip())
+    summary = sweep_table.of_directory(directory)
+    if summary:
+        print(f"\n{sweep_table.render(summary, directory).rstrip()}")
     page = RunDirectory(directory).page
     print(f"\n{page}" if page.exists() else "")
     print(directory, flush=True)

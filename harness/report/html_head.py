@@ -96,6 +96,10 @@ def _facts(timeline: Timeline, verdict: Verdict, found: Sequence[Numbered]) -> I
     if timeline.plan.perturbation:
         one = timeline.plan.perturbation
         yield from _fact("Repetition", f"{one.number} of seed {one.seed}: {describe(one)}")
+    if timeline.plan.cut:
+        cut = timeline.plan.cut
+        states = f"{cut.states} state{'s' * (cut.states > 1)} of its disk"
+        yield from _fact("Cut", f"{cut.cut} of {cut.recording}: {states} with this policy")
     if timeline.plan.variant:
         yield from _fact("Variant", ", ".join(f"{k} = {v}" for k, v in timeline.plan.variant.items()))
 

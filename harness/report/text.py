@@ -59,11 +59,20 @@ def _head(timeline: Timeline, verdict: Verdict, page: Page) -> Iterator[str]:
     if timeline.plan.perturbation:
         one = timeline.plan.perturbation
         yield from page.line(f"Repetition {one.number} of seed {one.seed}: {describe(one)}.", indent=2)
+    if timeline.plan.cut:
+        cut = timeline.plan.cut
+        yield from page.line(
+            f"The boot after the {cut.cut} of {cut.recording}; {_alike(cut.states)}.", indent=2
+        )
     if verdict.replicas:
         names = ", ".join(verdict.replicas)
         yield from page.line(
             f"Rests on replicas, which re-create a release and are not it: {names}.", indent=2
         )
+
+
+def _alike(states: int) -> str:
+    return f"{states} states of its disk have this policy" if states > 1 else "no other state has this policy"
 
 
 def _control(verdict: Verdict, page: Page) -> Iterator[str]:

@@ -23,6 +23,7 @@ FILES = [
     "scenarios/control/2.57.6-2.68.3-2.57.6-key-put-back.yaml",
     "scenarios/core-revert/held-2.57.6-2.68.3-2.57.6.yaml",
     "scenarios/faults/cut-in-regeneration.yaml",
+    "scenarios/faults/sweep-revert-2.57.6-2.68.3-2.57.6.yaml",
     "tests/golden/everything.yaml",
 ]
 
