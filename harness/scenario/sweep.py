@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from harness.model.invariants import INVARIANTS
 from harness.model.plan import PlannedStep
@@ -132,7 +132,7 @@ def note_impossible(sweep: Sweep, steps: Sequence[Step], holds: Sequence[Hold], 
         problems.add(sweep.span, message, hint="add 'policy-from-running-snapd' to 'hold'")
 
 
-def _candidates(sweep: Sweep, steps: Sequence[Step]) -> Iterator[Step]:
+def _candidates(sweep: Sweep, steps: Iterable[Step]) -> Iterator[Step]:
     return (step for step in all_steps(steps) if isinstance(step, VERBS[sweep.during]))
 
 
