@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import Mistake
+from harness.errors import HostLacks, Mistake
 from harness.fault.power_cut import surviving_disk
 from harness.guest.witness import Witness
 from harness.host.deadline import Deadline
@@ -22,6 +23,8 @@ from harness.model.clock import HostTime
 from harness.qemu.command import MachineSpec
 from harness.qemu.disk import create_overlay
 from harness.qemu.instance import Instance, start
+from harness.sweep.place import SweepPlace, require_room
+from harness.sweep.recording import count_entries
 from tests.qemu.conftest import MakeSpec
 
 pytestmark = pytest.mark.qemu
@@ -62,8 +65,9 @@ def power(make_spec: MakeSpec, base: Path, tmp_path: Path) -> Iterator[Callable[
     """A machine whose power can be cut, on for the test."""
     with ExitStack() as stack:
 
-        def make(*, power_cuts: bool = True, clock: str = "utc") -> Power:
-            disk = RunDisk(base, create_overlay(base, tmp_path / "disk.qcow2"), power_cuts=power_cuts)
+        def make(*, power_cuts: bool = True, clock: str = "utc", recording: Path | None = None) -> Power:
+            overlay = create_overlay(base, tmp_path / "disk.qcow2")
+            disk = RunDisk(base, overlay, power_cuts=power_cuts, recording=recording)
             spec = replace(make_spec(), disks=(disk.disk,), clock=clock)
             return stack.enter_context(Power(spec, disk, switch_on))
 
@@ -183,6 +187,57 @@ def test_a_disk_that_ignores_flushes_cannot_be_cut_off(power: Callable[..., Powe
         machine.cut(lambda: None)
     assert machine.instance.pid == pid
     assert machine.instance.alive
+
+
+def test_what_a_recorded_disk_is_given_is_counted_and_kept(
+    power: Callable[..., Power], base: Path, tmp_path: Path
+) -> None:
+    place = SweepPlace.of(tmp_path)
+    place.prepare(base, {"agent.pyc": b"code"})
+    assert place.bytecode == {"agent.pyc": b"code"}
+    machine = power(power_cuts=False, recording=place.log)
+    # QEMU itself may have flushed the disk as it opened it.
+    before = machine.count_entries()
+    ask(machine.instance, "write -P 2 0 64k")
+    ask(machine.instance, "write -P 3 64k 4k")
+    assert machine.count_entries() == before + 2
+    ask(machine.instance, "flush")
+    assert machine.count_entries() == before + 3
+    with pytest.raises(Mistake, match="its log of writes is one to sweep over"):
+        machine.kill(lambda: None)
+    left_by(machine)
+    assert count_entries(place.recording) >= before + 3
+    assert reads(place.base, 1, "0 1M"), "nobody writes to the copy"
+    place.state(1).touch()
+    place.discard()
+    assert list(place.path.iterdir()) == []
+
+
+def test_nothing_is_counted_where_nothing_is_recorded(power: Callable[..., Power]) -> None:
+    with pytest.raises(Mistake, match="keeps no log for a sweep"):
+        power().count_entries()
+
+
+def test_a_disk_that_cannot_be_copied_is_told(base: Path, tmp_path: Path) -> None:
+    base.write_bytes(b"no image")
+    with pytest.raises(HostLacks, match="cannot copy the disk to sweep over"):
+        SweepPlace.of(tmp_path).prepare(base, {})
+
+
+def test_room_for_a_sweep_is_asked_for_before_anything_is_recorded(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = tmp_path / "not" / "there"
+    require_room(runs, base)
+    usage = shutil.disk_usage(tmp_path)._replace(free=100 << 20)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    needs = rf"cannot make a recording to sweep over .*: {tmp_path} has 100 MiB free, 2064 MiB are needed"
+    with pytest.raises(HostLacks, match=needs):
+        require_room(runs, base)
+
+
+def test_the_clock_can_be_read(power: Callable[..., Power]) -> None:
+    assert power(clock="2031-12-31T23:59:50").clock()[:4] in ("2031", "2032")
 
 
 def test_the_clock_goes_on(power: Callable[..., Power]) -> None:

@@ -17,7 +17,7 @@ from harness.host.rundir import new_run
 from harness.image.build import Image
 from harness.image.starts import Start
 from harness.lab import Lab, Prepared
-from harness.lab_spec import LabOptions, Wants, wants_of
+from harness.lab_spec import AfterCut, LabOptions, Wants, wants_of
 from harness.model.clock import GuestTime, HostTime
 from harness.model.occurrence import UnitChanged
 from harness.model.plan import AwaitPoint, PlannedStep, RebootGuest
@@ -27,6 +27,7 @@ from harness.model.scenario import MachineOptions, RebootHow
 from harness.qemu.accel import Accelerator
 from harness.qemu.command import CacheMode, DirectKernel, Disk, MachineSpec
 from harness.record_writing import Recorder
+from harness.sweep.place import SweepPlace
 from tests.unit.builders import fresh_revert
 from tests.unit.paper_guest import unit
 
@@ -113,6 +114,29 @@ def test_what_a_plan_wants_reaches_its_machine(tmp_path: Path, monkeypatch: pyte
     assert root.cache is CacheMode.WRITEBACK
     assert root.write_log is not None
     assert root.write_log.parent == root.path.parent
+
+
+def test_what_is_swept_is_logged_in_the_run_s_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared: list[tuple[SweepPlace, Path]] = []
+    monkeypatch.setattr(SweepPlace, "prepare", lambda place, disk, _: prepared.append((place, disk)))
+    spec, _ = asked_for(tmp_path, monkeypatch, None, Wants(swept=True), start=START)
+    ((place, disk),) = prepared
+    assert disk == START.disk
+    root = spec.disks[0]
+    assert (root.cache, root.write_log) == (CacheMode.WRITEBACK, place.log)
+    assert place.path.name == "sweep"
+    started, _ = asked_for(tmp_path, monkeypatch, None, Wants(swept=True), leaves=tmp_path / "left.qcow2")
+    assert started.disks[0].write_log is None
+    assert len(prepared) == 1
+
+
+def test_after_a_cut_the_clock_goes_on_from_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The recording's clock was set back already, and a file must not be from the future."""
+    cut = AfterCut(Path("state.qcow2"), "2026-02-27T00:07:30", Path("recording"))
+    spec, _ = asked_for(tmp_path, monkeypatch, None, SMALL, start=cut)
+    assert (spec.clock, spec.cpus) == ("2026-02-27T00:07:30", 1)
 
 
 def test_and_not_the_start_that_others_share(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
