@@ -61,8 +61,8 @@ class LabOptions:
 class AfterCut:
     """A disk as a cut left it, a qcow2 that nobody writes, to go on from as from a start.
 
-    `made` is what the machine's real-time clock showed after the cut (UTC), so that nothing on the disk is
-    of the future. `recording` is the directory of the run that was cut.
+    `made` is what the machine's real-time clock shows when power is back (UTC): nothing on the disk is from
+    after that. `recording` is the directory of the run that was cut.
     """
 
     disk: Path

@@ -24,6 +24,7 @@ from tests.faults.judge_faults import JUDGE_FAULTS
 from tests.faults.mount_faults import MOUNT_FAULTS
 from tests.faults.point_faults import POINT_FAULTS
 from tests.faults.rate_faults import RATE_FAULTS
+from tests.faults.sweep_faults import SWEEP_FAULTS
 
 ROOT = Path(__file__).resolve().parents[2]
 COPIED = ("harness", "tests", "scenarios", "images")
@@ -36,6 +37,7 @@ FAULTS = (
     *MOUNT_FAULTS,
     *POINT_FAULTS,
     *RATE_FAULTS,
+    *SWEEP_FAULTS,
 )
 
 _NOTICED = 1  # pytest's exit status when a test failed
