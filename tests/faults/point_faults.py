@@ -152,7 +152,7 @@ POINT_FAULTS = (
     Fault(
         "machine_disk.py",
         "a power cut is planned on a disk that ignores flushes",
-        "        cache = cache_for(power_cuts=self._power_cuts)",
+        "        cache = cache_for(power_cuts=log is not None)",
         "        cache = cache_for(power_cuts=False)",
         LAB,
     ),
