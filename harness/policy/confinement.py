@@ -22,9 +22,8 @@ from harness.policy import apparmor, seccomp
 from harness.policy.authorship import WITNESS
 from harness.policy.kind import COMPILED_SECCOMP
 from harness.policy.knowledge import Knowledge
+from harness.policy.launchers import is_launcher
 from harness.policy.part import Part, State, Surroundings
-
-_LAUNCHERS = ("/usr/bin/snap", *(f"/usr/lib/snapd/{name}" for name in ("snapd", "snap-confine", "snap-exec")))
 
 
 class Class(StrEnum):
@@ -104,8 +103,7 @@ def is_waiting(process: ProcessSeen, tag: str) -> bool:
 
     snap-exec under policy is past that point: the policy it has is the service's.
     """
-    launcher = process.exe.removesuffix(" (deleted)").endswith(_LAUNCHERS)
-    return launcher and _without_policy(process, tag)
+    return is_launcher(process.exe) and _without_policy(process, tag)
 
 
 def _without_policy(process: ProcessSeen, tag: str) -> bool:

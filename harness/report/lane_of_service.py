@@ -12,10 +12,10 @@ from harness.model.observation import UnitSeen
 from harness.model.occurrence import Executed, UnitChanged
 from harness.model.timeline import BootRecord, SeenOccurrence
 from harness.policy.confinement import is_waiting
+from harness.policy.launchers import is_launcher
 from harness.report.starts import Start, describe, main_processes
 from harness.report.strip import Bar, Lane, Mark, Shape, Stretch
 
-_LAUNCHERS = ("/usr/bin/snap", *(f"/usr/lib/snapd/{name}" for name in ("snap-confine", "snap-exec")))
 _SERVICE = ".service"
 
 
@@ -34,17 +34,13 @@ def _seen(boot: BootRecord) -> Mapping[str, list[SeenOccurrence]]:
     found: dict[str, list[SeenOccurrence]] = defaultdict(list)
     for seen in boot.occurrences:
         match seen.occurrence:
-            case Executed(exe=exe, unit=unit) if unit and _launches(exe):
+            case Executed(exe=exe, unit=unit) if unit and is_launcher(exe):
                 found[unit.removesuffix(_SERVICE)].append(seen)
             case UnitChanged(unit=state):
                 found[state.name.removesuffix(_SERVICE)].append(seen)
             case _:
                 pass
     return found
-
-
-def _launches(exe: str) -> bool:
-    return exe.removesuffix(" (deleted)").endswith(_LAUNCHERS)
 
 
 @dataclass(slots=True)
