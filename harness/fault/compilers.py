@@ -40,7 +40,8 @@ def apply(fault: Slow | Failing | Dying, target: Target, deadline: Deadline) -> 
     """Stand before the compiler. Raises CommandFailed when it is not there, or the kernel cannot."""
     directory = f"/run/revert-safety/fault-{fault.program}"
     seconds = target.patience.seconds(fault.seconds) if isinstance(fault, Slow) else 0.0
-    words = [directory, tag_of(type(fault)), f"{seconds:.3f}", *WHERE[fault.program]]
+    given = fault.given if isinstance(fault, Dying) else ""
+    words = [directory, tag_of(type(fault)), f"{seconds:.3f}", given, *WHERE[fault.program]]
     target.shell.run(f"mkdir -p {directory}", deadline)
     target.shell.put(_program(), f"{directory}/gate.py", deadline)
     target.shell.run(_BEGIN.format(directory=directory, arguments=shlex.join(words)), deadline)

@@ -78,9 +78,13 @@ class Failing:
 
 @dataclass(frozen=True, slots=True)
 class Dying:
-    """A policy compiler is killed (SIGKILL) each time that it is executed."""
+    """A policy compiler is killed (SIGKILL) each time that it is executed, before its first instruction.
+
+    With `given`, only where that is one of its arguments: snapd also asks its compilers who they are.
+    """
 
     program: str
+    given: str = ""
 
 
 Fault = FullDisk | SlowDisk | IoErrors | LinkDown | Frozen | Killed | Slow | Failing | Dying

@@ -23,7 +23,7 @@ from harness.model.fault import (
 )
 from harness.scenario import durations
 from harness.scenario.amounts import Size, Whole, show_size
-from harness.scenario.shapes import Choice, Duration, Field, Record, Schema, Shape
+from harness.scenario.shapes import Choice, Duration, Field, Record, Schema, Shape, Text
 from harness.scenario.source import Node, Problems, Scalar, Table, describe
 
 _MOST_BPS = 1 << 40
@@ -61,6 +61,30 @@ _SLOW = Record(
         "by": Field(Duration(), "how much longer each execution takes", required=True),
     },
 )
+
+
+class _Dying:
+    """A compiler's name, or ``{program: …, given: …}``."""
+
+    _record = Record(
+        "dying",
+        {
+            "program": Field(_COMPILER, "which", required=True),
+            "given": Field(Text("an argument"), "only where this is one of its arguments", required=True),
+        },
+    )
+
+    def read(self, node: Node, at: str, problems: Problems) -> Dying | None:
+        if not isinstance(node, Table):
+            program = _COMPILER.read(node, at, problems)
+            return None if program is None else Dying(program)
+        filled = self._record.read(node, at, problems)
+        return None if filled is None else Dying(filled.get("program"), filled.get("given").text)
+
+    def schema(self) -> Schema:
+        return {"anyOf": [_COMPILER.schema(), self._record.schema()]}
+
+
 _KINDS: Mapping[str, tuple[Field, Callable[[Any], Fault]]] = {
     "slow-disk": (Field(_SlowDisk(), "the root disk is slow: {iops: N}, {bps: SIZE} or both"), lambda it: it),
     "io-errors": (
@@ -78,7 +102,7 @@ _KINDS: Mapping[str, tuple[Field, Callable[[Any], Fault]]] = {
         lambda it: Slow(it.get("program"), it.get("by")),
     ),
     "failing": (Field(_COMPILER, "a policy compiler cannot be executed"), Failing),
-    "dying": (Field(_COMPILER, "a policy compiler is killed each time that it is executed"), Dying),
+    "dying": (Field(_Dying(), "a policy compiler is killed each time that it is executed"), lambda it: it),
 }
 _FULL = "full-disk"
 FAULTS = (_FULL, *_KINDS)
@@ -148,8 +172,8 @@ def show_fault(fault: Fault) -> str:
             return f"{program} {durations.show(seconds)} slower"
         case Failing(program):
             return f"{program} failing"
-        case Dying(program):
-            return f"{program} dying"
+        case Dying(program, given):
+            return f"{program} {given} dying" if given else f"{program} dying"
 
 
 def is_momentary(fault: Fault) -> bool:

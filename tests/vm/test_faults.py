@@ -113,7 +113,11 @@ FAULTS = plan_of(
     run(FROZEN.format(0), "snap version"),
     *with_fault(4, Slow(PARSER, 3.0), run("begun=$(date +%s%N)", VERSION, TOOK.format("ge", 3000))),
     *with_fault(5, Failing(PARSER), run(f"! {VERSION} 2>/dev/null")),
-    *with_fault(6, Dying(PARSER), run("status=0", f"{VERSION} || status=$?", "test $status = 137")),
+    *with_fault(
+        6,
+        Dying(PARSER, "--version"),
+        run("status=0", f"{VERSION} || status=$?", "test $status = 137", f"{PARSER} --help >/dev/null"),
+    ),
     run(VERSION, "test -z \"$(find / -xdev -name '*revert-safety*' ! -path '/proc/*' 2>/dev/null)\""),
     run("test -z \"$(ls -d /run/revert-safety/fault-* 2>/dev/null)\""),
     run(LATER.format(VERSION)),

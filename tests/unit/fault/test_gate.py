@@ -81,6 +81,15 @@ def test_it_answers_at_once(kernel: PaperKernel, how: str, answer: int, killed: 
     assert gate.let_pass() is None
 
 
+def test_a_program_without_the_argument_goes_on(kernel: PaperKernel) -> None:
+    gate = Gate("dying", 0.0, [], "compile")
+    kernel.ask()
+    gate.read()
+    assert (kernel.answers, kernel.killed, gate.passed) == ([FAN_ALLOW], [PID], 0)
+    assert gate.stopping == [PID]
+    assert gate.let_pass() is None, "it is gone"
+
+
 def test_it_answers_late(kernel: PaperKernel, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr(gate_module, "monotonic", lambda: now[0])
@@ -123,11 +132,12 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="standing before progr
 
 
 @contextmanager
-def standing_before(program: Path, how: str, seconds: float) -> Iterator[Path]:
+def standing_before(program: Path, how: str, seconds: float, given: str = "") -> Iterator[Path]:
     """The gate before a program, as in the guest, with this machine's kernel; its directory."""
     directory = program.parent / how
     directory.mkdir()
-    argv = [sys.executable, "-I", "-S", "-B", gate_module.__file__, directory, how, str(seconds), program]
+    words = [directory, how, str(seconds), given, program]
+    argv = [sys.executable, "-I", "-S", "-B", gate_module.__file__, *words]
     with spawn([str(word) for word in argv]) as child:
         there = directory / "passed"
         wait_until(lambda: there.exists() or child.poll() is not None, Deadline.after(60), what="the gate")
@@ -158,6 +168,20 @@ def test_a_real_kernel_asks_until_it_is_gone(how: str, seconds: float, status: i
     assert took >= seconds
     assert carried_out(program)[0] == 0
     assert hashlib.sha256(program.read_bytes()).digest() == before
+
+
+@needs_root
+def test_it_strikes_only_what_is_given_the_argument(tmp_path: Path) -> None:
+    program = Path(shutil.copy("/bin/echo", tmp_path / "program"))
+    with standing_before(program, "dying", 0.0, "compile") as directory:
+        said = [
+            run(["sh", "-c", f"{program} {words} 2>/dev/null; echo $?"]).stdout.decode().split()
+            for words in ("version-info", "compile it", "compiles")
+        ]
+        wait_until(
+            lambda: (directory / "passed").read_text() == "1\n", Deadline.after(30), what="it to be counted"
+        )
+    assert said == [["version-info", "0"], ["137"], ["compiles", "0"]]
 
 
 @needs_root

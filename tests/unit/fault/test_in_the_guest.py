@@ -59,15 +59,19 @@ SLOW = Slow("snap-seccomp", 2.5)
         (FullDisk(), "fallocate", "rm -f /var/lib/revert-safety-full"),
         (Frozen(), "cgroup.freeze", "echo 0 >"),
         (LATE, "daemon-reload", "rm -f /run/systemd/system/snapd.service.d/revert-safety-slow.conf"),
-        (SLOW, "/run/revert-safety/fault-snap-seccomp slow 2.500 /usr/lib/snapd/snap-seccomp", "kill -KILL"),
+        (
+            SLOW,
+            "/run/revert-safety/fault-snap-seccomp slow 2.500 '' /usr/lib/snapd/snap-seccomp",
+            "kill -KILL",
+        ),
         (
             Failing("apparmor_parser"),
-            "fault-apparmor_parser failing 0.000 /usr/sbin/apparmor_parser",
+            "fault-apparmor_parser failing 0.000 '' /usr/sbin/apparmor_parser",
             "rm -r",
         ),
         (
-            Dying("snap-seccomp"),
-            "fault-snap-seccomp dying 0.000",
+            Dying("snap-seccomp", "compile"),
+            "fault-snap-seccomp dying 0.000 compile /usr",
             "rm -r /run/revert-safety/fault-snap-seccomp",
         ),
     ],

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from harness.model.fault import Direction, Frozen, FullDisk, IoErrors, Killed, LinkDown, Slow, SlowDisk
+from harness.model.fault import Direction, Dying, Frozen, FullDisk, IoErrors, Killed, LinkDown, Slow, SlowDisk
 from harness.model.plan import (
     AwaitPoint,
     AwaitReady,
@@ -126,6 +126,8 @@ def test_a_fault_lasts_for_its_block(plan_of_steps: PlanOfSteps) -> None:
         ("{link-down: eth1}", LinkDown("eth1")),
         ("{frozen: snapd}", Frozen()),
         ("{slow: {program: snap-seccomp, by: 5 s}}", Slow("snap-seccomp", 5.0)),
+        ("{dying: apparmor_parser}", Dying("apparmor_parser")),
+        ("{dying: {program: snap-seccomp, given: compile}}", Dying("snap-seccomp", "compile")),
     ],
 )
 def test_a_fault(plan_of_steps: PlanOfSteps, fault: str, means: object) -> None:
