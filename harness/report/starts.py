@@ -182,12 +182,14 @@ def _judged(
 def _named(one: Numbered, of_one: Sequence[Start]) -> Iterator[int]:
     """Starts whose process the finding speaks of, else whose line it rests on.
 
-    A violation that names no process is shown at the service's last start of the boot, rather than nowhere.
+    A violation that names no process of the service is shown at its last start of the boot, rather than
+    nowhere. One that names processes none of which is a start is of launchers that gave up.
     """
     pids, lines = processes_named(one.finding), lines_named(one.finding, WITNESS)
     by_process = [i for i, start in enumerate(of_one) if start.pid in pids]
     by_line = [i for i, start in enumerate(of_one) if start.line in lines]
-    last = [len(of_one) - 1] if one.finding.outcome == Outcome.VIOLATED else []
+    own = any(e.says.startswith(f"{one.finding.subject}: process ") for e in one.finding.evidence)
+    last = [len(of_one) - 1] if one.finding.outcome == Outcome.VIOLATED and not own else []
     yield from by_process or by_line or last
 
 
