@@ -65,7 +65,7 @@ from harness.model.plan import (
 from harness.model.timeline import RECORDING
 from harness.record_start import keep_whole
 from harness.record_writing import Recorder, plan_sha256
-from harness.sweep.place import require_room
+from harness.sweep.place import SweepPlace, require_room
 
 _LONGEST_OUTPUT = 4000
 
@@ -100,6 +100,8 @@ def run_plan(plan: Plan, lab: Lab, tell: Tell, cut: AfterCut | None = None) -> P
             record.write(RunFailed(execution.number, type(error).__name__, f"the run was ended: {error}"))
             raise
         finally:
+            if plan.sweep and not complete and not lab.options.keep:
+                SweepPlace.of(directory.path).discard()
             record.write(RunClosed(complete))
     return directory.path
 

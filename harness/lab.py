@@ -209,14 +209,18 @@ class Lab:
                 keep_bytecode(carry_out(machine), place)
             record_start.keep(directory.path, since, place)
 
-        key = self._start_key(plan, prepared)
+        key = self.start_key(plan, prepared)
         start = obtain_start(key, prepared.image.disk, take, self._workshop.store)
         if not taken:
             record.write(StartRepeated(start.key, start.made))
             record_start.repeat(start.place, directory.path, record)
         return start
 
-    def _start_key(self, plan: Plan, prepared: Prepared) -> str:
+    def start_key(self, plan: Plan, prepared: Prepared) -> str:
+        """The key of all that could make the plan's start, or the machine after it, another one.
+
+        Raises as `start` does.
+        """
         accelerator = self._accelerator(prepared.image)
         used = {step.action.ref.file_name for step in plan.start if isinstance(step.action, InstallSnap)}
         machine = {

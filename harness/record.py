@@ -73,6 +73,26 @@ def read_timeline(directory: Path) -> Timeline:
     )
 
 
+def read_plan(directory: Path) -> Plan:
+    """The plan of a run.
+
+    Raises RecordUnusable when plan.json is missing or of another format.
+    """
+    return _read_plan(_needed(directory / PLAN))
+
+
+def is_closed(directory: Path) -> bool:
+    """Whether the record is that of a whole run of the plan beside it: opened once, and closed in the end.
+
+    Raises RecordUnusable as `read_timeline` does.
+    """
+    gaps: list[str] = []
+    written = _needed(directory / PLAN)
+    events = tuple(_read_events(directory / EVENTS, gaps))
+    _check_events(_sha256(written.removesuffix(b"\n")), events, gaps)
+    return not gaps
+
+
 def _recording(directory: Path, gaps: list[str]) -> Timeline | None:
     """The run that was cut, from the copy of its record."""
     try:

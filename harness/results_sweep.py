@@ -8,13 +8,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, RecordUnusable
 from harness.host.rundir import RunDirectory
 from harness.judge import missing_of
+from harness.model.codec import Undecodable, loads
 from harness.model.sweep import DistinctState, SweepResult
-from harness.model.sweep_summary import NOT_BOOTED, SUMMARY_FORMAT, StateRun, SweepSummary
+from harness.model.sweep_summary import (
+    MEASURED,
+    NOT_BOOTED,
+    SUMMARY,
+    SUMMARY_FORMAT,
+    StateRun,
+    SweepSummary,
+)
 from harness.model.verdict import ControlJudgement, Evidence, Finding, Outcome, Verdict, worst
-from harness.results import RunResult, came_of, came_of_error
+from harness.results import Came, RunResult, came_of, came_of_error
+from harness.results import worst as worst_of
 
 SWEEP = "sweep"
 """The `invariant` of findings about the states of a sweep."""
@@ -24,10 +33,14 @@ _MOST_EVIDENCE = 5
 
 @dataclass(frozen=True, slots=True)
 class Booted:
-    """A state, and what came of booting it; None when its turn never came."""
+    """A state, and what came of booting it; None when its turn has not come.
+
+    `earlier` are the ways to runs of it that could not be measured.
+    """
 
     state: DistinctState
     result: RunResult | HarnessError | None
+    earlier: tuple[str, ...] = ()
 
 
 def whole(recorded: RunResult, found: SweepResult, booted: Sequence[Booted]) -> RunResult:
@@ -42,6 +55,7 @@ def whole(recorded: RunResult, found: SweepResult, booted: Sequence[Booted]) -> 
         error=error,
         control=_control(recorded, booted),
     )
+    runs = tuple(_run(recorded, one) for one in booted)
     summary = SweepSummary(
         format=SUMMARY_FORMAT,
         scenario=recorded.plan.title,
@@ -50,9 +64,40 @@ def whole(recorded: RunResult, found: SweepResult, booted: Sequence[Booted]) -> 
         states=found.states,
         looked=found.looked,
         gap=found.gap,
-        runs=tuple(_run(recorded, one) for one in booted),
+        runs=runs,
+        complete=found.looked == found.states and all(run.outcome in MEASURED for run in runs),
     )
     return replace(recorded, verdict=verdict, swept=summary)
+
+
+def read_summary(directory: Path) -> SweepSummary | None:
+    """The summary that lies in a run directory, if the run was one to sweep over.
+
+    :raise RecordUnusable: it cannot be read.
+    """
+    path = directory / SUMMARY
+    try:
+        summary: SweepSummary = loads(SweepSummary, path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, Undecodable) as error:
+        raise RecordUnusable(f"cannot read {path}: {error}") from error
+    if summary.format != SUMMARY_FORMAT:
+        raise RecordUnusable(f"cannot read {path}: format {summary.format}, not {SUMMARY_FORMAT}")
+    return summary
+
+
+def judged_again(summary: SweepSummary, recorded: Verdict) -> SweepSummary:
+    """The summary with another verdict on the recording; what each state came to is as it says."""
+    open_ones = [Came.UNPROVEN] if summary.looked < summary.states or summary.gap or not summary.runs else []
+    states = (Came[run.outcome] if run.outcome in Came.__members__ else Came.UNPROVEN for run in summary.runs)
+    came = worst_of(_in_whole(each) for each in (came_of(recorded), *states, *open_ones))
+    return replace(summary, recorded=came_of(recorded).name, outcome=came.name)
+
+
+def _in_whole(came: Came) -> Came:
+    """What a state counts as: one that could not be booted, for whatever reason, was not measured."""
+    return Came.ERROR if came is Came.MISTAKE else came
 
 
 def _control(recorded: RunResult, booted: Sequence[Booted]) -> ControlJudgement | None:
@@ -139,10 +184,11 @@ def _unproven(kind: str, subject: str, summary: str) -> Finding:
 
 def _run(recorded: RunResult, one: Booted) -> StateRun:
     state = one.state
-    told = StateRun(state.cut, state.digest, state.states, len(state.differs), NOT_BOOTED, "")
+    differs = len(state.differs)
+    told = StateRun(state.cut, state.digest, state.states, differs, NOT_BOOTED, "", earlier=one.earlier)
     match one.result:
         case None:
-            return replace(told, says="the time was used up")
+            return replace(told, says="it was not booted yet")
         case RunResult(directory=directory, verdict=verdict):
             where = way_to(recorded.directory, directory)
             wrong = next((f for f in verdict.findings if f.outcome == verdict.outcome), None)

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-only
 """Carries a sweep out: a run is recorded, its cuts are looked at, and each different state is booted.
 
-What is large is deleted in the end, however it comes, unless the user keeps machines.
+How far it is lies in the recording's run directory at any time: what was looked at, in `sweep/`, and what
+each state came to, in `sweep.json`. So whatever ends a sweep, it can go on; what is large is deleted once it
+is complete, unless the user keeps machines.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -15,7 +17,8 @@ from harness.cut.states import Choice
 from harness.errors import HarnessError, RecordUnusable
 from harness.host.deadline import Deadline
 from harness.host.progress import Tell
-from harness.host.whole_file import write_whole
+from harness.host.rundir import locked
+from harness.host.whole_file import make_durable, write_whole
 from harness.lab import Lab
 from harness.lab_spec import AfterCut
 from harness.model import codec
@@ -23,15 +26,15 @@ from harness.model.event import StepRecorded
 from harness.model.plan import InstallSnap, Plan, RemoveSnap, RevertSnap
 from harness.model.sweep import POLICY_PATHS, DistinctState, PlannedSweep, SweepResult
 from harness.model.sweep_summary import SUMMARY
-from harness.record import read_timeline
+from harness.model.timeline import RECORDING
+from harness.record import is_closed, read_timeline
 from harness.results import RunResult, came_of_result
 from harness.results_sweep import Booted, whole
+from harness.running_sweep_end import tell_how_to_go_on
 from harness.scenario.after_cut import after_cut
+from harness.scenario.same_plan import is_same
 from harness.sweep import bootable, sweep
 from harness.sweep.place import SweepPlace
-
-RunOne = Callable[[Plan, AfterCut | None], RunResult]
-"""Carries out one plan, or a boot after a cut, and judges it."""
 
 _CURRENT = "/snap/{}/current"
 # The last cut that belongs to a step is the first flush after its end, until which the guest's kernel may
@@ -39,26 +42,77 @@ _CURRENT = "/snap/{}/current"
 _POWER_IS_BACK = timedelta(minutes=2)
 
 
-def carry_out_sweep(plan: Plan, lab: Lab, tell: Tell, run_one: RunOne) -> RunResult:
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """Carries out one plan, or a boot after a cut, in a new run directory; judges one that is there."""
+
+    carry_out: Callable[[Plan, AfterCut | None], Path]
+    judge: Callable[[Plan, Path], RunResult]
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What an earlier call came to: states by their digests, and the ways to runs that were not measured."""
+
+    results: Mapping[str, RunResult] = field(default_factory=dict)
+    failed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+NOTHING_BEFORE = Before()
+
+
+def carry_out_sweep(plan: Plan, planned: PlannedSweep, lab: Lab, tell: Tell, measure: Measure) -> RunResult:
     """Record the plan, sweep over it and boot what was found, to one result.
 
     A recording that failed is its own result: there is nothing to sweep over. Where the sweep itself fails,
     that is the result's error.
     """
-    recorded = run_one(plan, None)
-    place = SweepPlace.of(recorded.directory)
+    directory = measure.carry_out(plan, None)
+    if not is_closed(directory):
+        return measure.judge(plan, directory)
+    with locked(directory):
+        return sweep_over(plan, planned, directory, lab, tell, measure)
+
+
+def sweep_over(
+    plan: Plan,
+    planned: PlannedSweep,
+    directory: Path,
+    lab: Lab,
+    tell: Tell,
+    measure: Measure,
+    before: Before = NOTHING_BEFORE,
+) -> RunResult:
+    """Sweep over the plan's recording in `directory`, whose lock is held, after what was done `before`."""
+    place = SweepPlace.of(directory)
+    recorded = None
+    result = None
     try:
-        if plan.sweep is None or recorded.verdict.error:
-            return recorded
-        deadline = lab.patience(lab.prepare(plan)).deadline(plan.sweep.budget)
-        sweeping = _Sweeping(recorded, plan.sweep, place, deadline, tell, run_one, is_kept=lab.options.keep)
-        return sweeping.carry_out()
+        prepared = lab.prepare(plan)
+        if place.settled is None:
+            place.settle(lab.start_key(plan, prepared))
+        recorded = measure.judge(plan, directory)
+        deadline = lab.patience(prepared).deadline(planned.budget)
+        sweeping = _Sweeping(
+            recorded, planned, place, deadline, tell, measure, before, is_kept=lab.options.keep
+        )
+        result = sweeping.carry_out()
     except HarnessError as error:
-        failed = replace(recorded.verdict, error=f"the sweep: {error}")
-        return replace(recorded, verdict=failed)
+        recorded = recorded or measure.judge(plan, directory)
+        result = replace(recorded, verdict=replace(recorded.verdict, error=f"the sweep: {error}"))
     finally:
-        if not lab.options.keep:
-            place.discard()
+        _end(place, result, plan, lab, tell)
+    return result
+
+
+def _end(place: SweepPlace, result: RunResult | None, plan: Plan, lab: Lab, tell: Tell) -> None:
+    """Leave what going on needs, and say so; nothing large where nothing is left to do."""
+    complete = result is not None and result.swept is not None and result.swept.complete
+    done = complete or place.settled is None
+    if not lab.options.keep:
+        place.discard() if done else place.tidy()
+    if not done:
+        tell_how_to_go_on(place, plan, lab.options, tell)
 
 
 def step_recorded(directory: Path) -> StepRecorded:
@@ -99,16 +153,19 @@ class _Sweeping:
     place: SweepPlace
     deadline: Deadline
     tell: Tell
-    run_one: RunOne
+    measure: Measure
+    before: Before
     is_kept: bool
 
     def carry_out(self) -> RunResult:
         step = step_recorded(self.recorded.directory)
         found = self._look(step)
-        result = whole(self.recorded, found, tuple(self._boots(found.distinct, step)))
-        if result.swept:
-            write_whole(self.recorded.directory / SUMMARY, codec.dumps(result.swept) + "\n")
-        return result
+        booted = [self._known(state) for state in found.distinct]
+        for number, one in enumerate(booted, 1):
+            if one.result is None and not self.deadline.expired:
+                booted[number - 1] = self._boot(f"sweep: {number}/{len(booted)}", number, one, step)
+                self._note(found, booted)
+        return self._note(found, booted)
 
     def _look(self, step: StepRecorded) -> SweepResult:
         planned = self.planned
@@ -122,32 +179,48 @@ class _Sweeping:
             paths=paths_of(self.recorded.plan),
             choice=choice,
             deadline=self.deadline,
+            note=lambda found: self._note(found, [self._known(state) for state in found.distinct]),
         )
 
-    def _boots(self, states: Sequence[DistinctState], step: StepRecorded) -> Iterator[Booted]:
-        for number, state in enumerate(states, 1):
-            if self.deadline.expired:
-                yield Booted(state, None)
-                continue
-            name = f"sweep: {number}/{len(states)} {state.cut}"
-            self.tell(f"{name}, the policy of {state.states} states")
-            result = self._boot(number, state, step)
-            self.tell(f"{name}: {came_of_result(result).name}")
-            yield Booted(state, result)
+    def _note(self, found: SweepResult, booted: Sequence[Booted]) -> RunResult:
+        """All of it so far, as `sweep.json` says from now on."""
+        result = whole(self.recorded, found, booted)
+        write_whole(self.recorded.directory / SUMMARY, codec.dumps(result.swept) + "\n")
+        return result
 
-    def _boot(self, number: int, state: DistinctState, step: StepRecorded) -> RunResult | HarnessError:
-        recorded, disk = self.recorded, self.place.state(number)
-        plan = after_cut(recorded.plan, recorded.directory.name, state)
+    def _known(self, state: DistinctState) -> Booted:
+        """The state with what an earlier call came to, if that was the same boot."""
+        result = self.before.results.get(state.digest)
+        if result and not is_same(result.plan, self._plan(state)):
+            result = None
+        return Booted(state, result, self.before.failed.get(state.digest, ()))
+
+    def _plan(self, state: DistinctState) -> Plan:
+        return after_cut(self.recorded.plan, self.recorded.directory.name, state)
+
+    def _boot(self, name: str, number: int, one: Booted, step: StepRecorded) -> Booted:
+        state = one.state
+        self.tell(f"{name} {state.cut}, the policy of {state.states} states")
+        result = self._boot_state(number, state, step)
+        self.tell(f"{name} {state.cut}: {came_of_result(result).name}")
+        return replace(one, result=result)
+
+    def _boot_state(self, number: int, state: DistinctState, step: StepRecorded) -> RunResult | HarnessError:
+        recorded, disk, plan = self.recorded, self.place.state(number), self._plan(state)
         try:
             bootable(self.place.recording, state.cut, self.place.path, disk)
-            return self.run_one(
-                plan, AfterCut(disk, _later(step.clock), recorded.directory, self.place.bytecode)
-            )
+            cut = AfterCut(disk, _later(step.clock), recorded.directory, self.place.bytecode)
+            directory = self.measure.carry_out(plan, cut)
+            result = self.measure.judge(plan, directory)
+            # The summary must not outlive, on the host's disk, the record that it speaks of.
+            make_durable(path for path in directory.glob("*") if path.is_file())
+            make_durable((directory / RECORDING).glob("*"))
         except HarnessError as error:
             return error
         finally:
             if not self.is_kept:
                 disk.unlink(missing_ok=True)
+        return result
 
 
 def _later(clock: str) -> str:

@@ -33,6 +33,7 @@ NEIGHBOURS = {
     ("invariant", "policy"): "what a service runs under is compared with what a build makes",
     ("lab", "machine"): "the lab is the owner of machines",
     ("running", "results"): "a runner returns results",
+    ("running", "planning"): "what ended early says by which command it goes on",
     ("bench", "planning"): "a Python test names scenario files too",
     ("lab", "boot_watch"): "the lab starts watching before it starts the machine",
     ("machine", "boot_watch"): "a machine's steps wait for its boots",

@@ -26,7 +26,7 @@ def carry_out_one(plan: Plan, runner: Runner, *, heading: str = "") -> RunResult
     except HarnessError as error:
         print(f"harness: {plan.title}: {error}", file=sys.stderr)
         return error
-    verdict_page.show(result.directory, result.verdict)
+    verdict_page.show(result.directory, result.verdict, result.swept)
     return result
 
 

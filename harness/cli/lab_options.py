@@ -10,13 +10,14 @@ from harness.cli import sources
 from harness.lab_spec import LabOptions
 from harness.planning import find_catalogue
 
+RUNS = Path("runs")
 ACCELERATOR = "what machines run with (auto: KVM where a micro-boot shows that it works)"
 
 
 def options(parser: argparse.ArgumentParser) -> None:
     sources.options(parser)
     add = parser.add_argument
-    add("--runs", type=Path, default=Path("runs"), metavar="DIR", help="where run directories go (runs)")
+    add("--runs", type=Path, metavar="DIR", help="where run directories go (runs)")
     add("--accelerator", choices=("auto", "kvm", "tcg"), default="auto", help=ACCELERATOR)
     add("--keep", action="store_true", help="keep the machine's disk and the run's keys in the run directory")
     add("--qemu", default="qemu-system-x86_64", metavar="PROGRAM", help="the QEMU to use")
@@ -27,7 +28,7 @@ def chosen(arguments: argparse.Namespace, near: Path) -> LabOptions:
     return LabOptions(
         catalogue=arguments.catalogue or find_catalogue(near),
         cache=arguments.cache,
-        runs=arguments.runs,
+        runs=arguments.runs or RUNS,
         mirror=arguments.mirror,
         snapshot=arguments.snapshot,
         snapshot_base=arguments.snapshot_base,

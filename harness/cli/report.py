@@ -18,6 +18,7 @@ from harness.model.timeline import Timeline
 from harness.model.verdict import Verdict
 from harness.record import read_timeline
 from harness.report import data, html
+from harness.results_sweep import read_summary
 
 _STDOUT = Path("-")
 
@@ -41,7 +42,7 @@ def carry_out(arguments: argparse.Namespace) -> int:
         )
     verdict = _verdict(RunDirectory(arguments.directory))
     if not arguments.html and not arguments.json:
-        verdict_page.show(arguments.directory, verdict)
+        verdict_page.show(arguments.directory, verdict, read_summary(arguments.directory))
         return 0
     timeline = read_timeline(arguments.directory)
     for path, render in ((arguments.html, html.render), (arguments.json, data.render)):

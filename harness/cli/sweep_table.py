@@ -7,9 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.errors import RecordUnusable
-from harness.model.codec import Undecodable, loads
-from harness.model.sweep_summary import SUMMARY, SUMMARY_FORMAT, StateRun, SweepSummary
+from harness.model.sweep_summary import StateRun, SweepSummary
 from harness.report.layout import safe
 
 _HEADING = ("came out", "states", "files", "cut", "run directory")
@@ -20,25 +18,8 @@ def render(summary: SweepSummary, directory: Path) -> str:
     rows = [_HEADING, *(_row(run, directory) for run in summary.runs)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADING))]
     table = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
-    lines = [f"== {summary.scenario}, swept", "", *table, "", *_came_to(summary)]
+    lines = [f"== {summary.scenario}, swept", "", *table, "", *_came_to(summary, directory)]
     return "\n".join(map(safe, lines)) + "\n"
-
-
-def of_directory(directory: Path) -> SweepSummary | None:
-    """The summary that lies in a run directory, if the run was one to sweep over.
-
-    :raise RecordUnusable: it cannot be read.
-    """
-    path = directory / SUMMARY
-    try:
-        summary: SweepSummary = loads(SweepSummary, path.read_bytes())
-    except FileNotFoundError:
-        return None
-    except (OSError, Undecodable) as error:
-        raise RecordUnusable(f"cannot read {path}: {error}") from error
-    if summary.format != SUMMARY_FORMAT:
-        raise RecordUnusable(f"cannot read {path}: format {summary.format}, not {SUMMARY_FORMAT}")
-    return summary
 
 
 def _row(run: StateRun, directory: Path) -> tuple[str, ...]:
@@ -47,6 +28,8 @@ def _row(run: StateRun, directory: Path) -> tuple[str, ...]:
     return run.outcome, str(run.states), str(run.differs), str(run.cut), where
 
 
-def _came_to(summary: SweepSummary) -> Iterator[str]:
+def _came_to(summary: SweepSummary, directory: Path) -> Iterator[str]:
     yield f"the recording: {summary.recorded}"
+    if not summary.complete:
+        yield f"not complete: --resume {directory} goes on with it"
     yield f"{summary.outcome}  {summary.coverage}"

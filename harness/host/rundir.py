@@ -85,8 +85,13 @@ def locked(path: Path) -> Iterator[None]:
     """Hold the directory's lock; the kernel drops it when the process ends in whatever way.
 
     :raise CannotMeasure: another process holds it.
+    :raise HostLacks: it cannot be written.
     """
-    with (path / LOCK).open("a+") as file:
+    try:
+        opened = (path / LOCK).open("a+")
+    except OSError as error:
+        raise HostLacks(f"cannot lock {path}: {error.strerror}") from error
+    with opened as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-only
-"""Files that are there whole or not at all: written beside their place, then renamed into it."""
+"""Files that are there whole or not at all: written beside their place, then renamed into it.
+
+What is to be found again after the host itself went down is flushed to its disk before it is relied on.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from harness.errors import HostLacks
@@ -24,6 +28,7 @@ def write_whole(path: Path, text: str) -> None:
     try:
         target.write_text(text, encoding="utf-8")
         if not direct:
+            _flush(unfinished)
             unfinished.replace(place)
     except OSError as error:
         hint = "give a file in a directory that you can write to, on a file system with space"
@@ -31,3 +36,23 @@ def write_whole(path: Path, text: str) -> None:
     finally:
         with contextlib.suppress(OSError):
             unfinished.unlink(missing_ok=True)
+
+
+def make_durable(paths: Iterable[Path]) -> None:
+    """Have the kernel write to its disk what these files hold; takes as long as the disk does.
+
+    :raise HostLacks: the disk is full, or fails.
+    """
+    for path in paths:
+        try:
+            _flush(path)
+        except OSError as error:
+            raise HostLacks(f"cannot write {path} to the disk: {error.strerror}") from error
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -10,6 +10,8 @@ from harness.model.sweep import Cut
 SUMMARY = "sweep.json"
 SUMMARY_FORMAT = 1
 NOT_BOOTED = "NOT BOOTED"
+MEASURED = ("HELD", "UNPROVEN", "VIOLATED")
+"""The outcomes of states that were booted and judged to an end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +20,8 @@ class StateRun:
 
     `states` of the states have this policy, `cut` is the first of them. In `differs` files it is not what the
     step left in the end. `directory` and `page` are the ways from the recording's run directory to the
-    run's and to its page; empty where there is none. `says` is for people.
+    run's and to its page; empty where there is none. `says` is for people. `earlier` are the ways to runs
+    of the same state that could not be measured, and after which it was booted again.
     """
 
     cut: Cut
@@ -29,13 +32,15 @@ class StateRun:
     says: str
     directory: str = ""
     page: str = ""
+    earlier: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class SweepSummary:
     """All of it; `outcome` is the worst, `recorded` that of the recording by itself.
 
-    `looked` of the `states` of the log were looked at. `gap` says what of the log is not known.
+    `looked` of the `states` of the log were looked at. `gap` says what of the log is not known. One that is
+    not `complete` ended early, or goes on: something was not looked at, not booted, or not measured.
     """
 
     format: int
@@ -46,6 +51,7 @@ class SweepSummary:
     looked: int
     gap: str
     runs: tuple[StateRun, ...]
+    complete: bool = True
 
     @property
     def booted(self) -> int:

@@ -108,8 +108,8 @@ def _plain(recording: Recording, directory: Path) -> Path:
 
 
 def identity(recording: Recording) -> str:
-    """Which recording this is: its files, and that they are what they were."""
-    files = [_facts(recording.base), _facts(recording.log)]
+    """Which recording this is: its files, and that they are what they were, wherever they lie now."""
+    files = [[path.name, *_facts(path)[1:]] for path in (recording.base, recording.log)]
     return json.dumps([files, recording.base_format, recording.partition])
 
 

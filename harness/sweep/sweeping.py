@@ -30,11 +30,13 @@ def sweep(
     paths: Sequence[str] = POLICY_PATHS,
     choice: Choice = Choice(),  # noqa: B008 - frozen
     deadline: Deadline = Deadline.never(),  # noqa: B008 - frozen
+    note: Callable[[SweepResult], object] = lambda _: None,
 ) -> SweepResult:
     """Look at the states that a cut of the recorded run could have left, until the deadline.
 
     What was looked at is kept in `directory`, and not looked at again by a later call. The result is of
-    all calls together; it says when not all was looked at, and when the log has a gap.
+    all calls together; it says when not all was looked at, and when the log has a gap. `note` is given
+    the result so far each time that it is kept.
 
     :raise CannotMeasure: e2fsprogs read the last whole state otherwise than we do.
     :raise HostLacks: there is no space, a program is not there, or the file system has unknown features.
@@ -44,7 +46,7 @@ def sweep(
     """
     with opened(recording, directory) as it:
         keeper = Keeper(directory, asked(recording, tuple(paths), choice))
-        return _Sweep(it, directory, tell, tuple(paths), choice, keeper).carry_out(deadline)
+        return _Sweep(it, directory, tell, tuple(paths), choice, keeper, note).carry_out(deadline)
 
 
 class _Sweep:
@@ -56,6 +58,7 @@ class _Sweep:
         paths: tuple[str, ...],
         choice: Choice,
         keeper: Keeper,
+        note: Callable[[SweepResult], object],
     ) -> None:
         self._opened = opened
         self._directory = directory
@@ -66,6 +69,7 @@ class _Sweep:
         self._cuts = cuts(opened.log.entries, self._chosen, choice)
         self._reader = PolicyReader(Ext4(opened.contents), paths)
         self._keeper = keeper
+        self._note = note
         self._looked = keeper.looked
         self._distinct = keeper.distinct
         self._counts = keeper.counts
@@ -73,7 +77,7 @@ class _Sweep:
     def carry_out(self, deadline: Deadline) -> SweepResult:
         whole = self._last_whole()
         began = monotonic()
-        remember = _Every(SAVE_EVERY, lambda: self._save(monotonic() - began))
+        remember = _Every(SAVE_EVERY, lambda: self._save(whole, monotonic() - began))
         say = _Every(TELL_EVERY, lambda: self._say(monotonic() - began))
         if self._looked:
             self._tell(f"sweep: going on after {self._looked} of {len(self._cuts)} states")
@@ -84,9 +88,8 @@ class _Sweep:
             self._add(cut, self._reader.read(view), whole)
             remember.now_and_then()
             say.now_and_then()
-        self._save(monotonic() - began)
         self._say(monotonic() - began)
-        return self._result(whole, monotonic() - began)
+        return self._save(whole, monotonic() - began)
 
     def _last_whole(self) -> Policy:
         """The state that all others are compared with; e2fsprogs read it too."""
@@ -110,8 +113,11 @@ class _Sweep:
             self._keeper.found(state)
         self._counts[digest] = self._counts.get(digest, 0) + 1
 
-    def _save(self, seconds: float) -> None:
+    def _save(self, whole: Policy, seconds: float) -> SweepResult:
         self._keeper.save(self._looked, self._keeper.seconds + seconds, self._counts)
+        result = self._result(whole, seconds)
+        self._note(result)
+        return result
 
     def _say(self, seconds: float) -> None:
         looked = self._looked - self._keeper.looked
@@ -138,7 +144,7 @@ class _Sweep:
 class _Every:
     """Does something when so many seconds have passed since it last did."""
 
-    def __init__(self, seconds: float, act: Callable[[], None]) -> None:
+    def __init__(self, seconds: float, act: Callable[[], object]) -> None:
         self._seconds = seconds
         self._act = act
         self._last = monotonic()

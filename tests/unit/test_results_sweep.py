@@ -25,7 +25,7 @@ from harness.pytest_plugin.longrepr import disproved, not_measured
 from harness.report import junit
 from harness.results import Came, RunResult, came_of_result, gate
 from harness.results_gate import Ran
-from harness.results_sweep import Booted, whole
+from harness.results_sweep import Booted, judged_again, read_summary, whole
 from tests.unit.builders import POLICY, SPAN, fresh_revert
 
 PLAN = fresh_revert().plan()
@@ -197,19 +197,28 @@ def test_the_table() -> None:
         "NOT BOOTED  4       0      cut at flush 3  none",
         "",
         "the recording: HELD",
+        "not complete: --resume runs/recording goes on with it",
         "ERROR  10 of 10 states, 4 different policies, 3 booted",
     ]
 
 
 def test_the_summary_is_read_back_from_the_run_directory(tmp_path: Path) -> None:
-    assert sweep_table.of_directory(tmp_path) is None
+    assert read_summary(tmp_path) is None
     told = summary_of(swept(run("a", H), None))
     (tmp_path / SUMMARY).write_text(codec.dumps(told))
-    assert sweep_table.of_directory(tmp_path) == told
+    assert read_summary(tmp_path) == told
     for broken in ("{", "[]", codec.dumps(replace(told, format=9))):
         (tmp_path / SUMMARY).write_text(broken)
         with pytest.raises(RecordUnusable, match=SUMMARY):
-            sweep_table.of_directory(tmp_path)
+            read_summary(tmp_path)
+
+
+def test_a_recording_that_is_judged_otherwise_changes_the_whole() -> None:
+    told = summary_of(swept(run("a", H), Mistake("no such cut")))
+    assert (told.outcome, [one.outcome for one in told.runs]) == ("ERROR", ["HELD", "MISTAKE"])
+    told = summary_of(swept(run("a", H), recorded=run("recording", V)))
+    assert judged_again(told, run("recording", H).verdict) == replace(told, recorded="HELD", outcome="HELD")
+    assert judged_again(told, run("recording", H, error="it panicked").verdict).outcome == "ERROR"
 
 
 WORDS = {"held": H, "unproven": U, "violated": V}
@@ -243,3 +252,6 @@ def test_it_holds_only_when_nothing_is_missing(
         assert (came is Came.VIOLATED) == ("violated" in (recorded, *words))
     assert summary_of(result).booted == len(words) - words.count("left")
     assert codec.loads(SweepSummary, codec.dumps(summary_of(result))) == result.swept
+    not_done = missed or {"error", "raised", "left"} & set(words)
+    assert summary_of(result).complete is not bool(not_done)
+    assert judged_again(summary_of(result), run("recording", WORDS[recorded]).verdict) == result.swept
