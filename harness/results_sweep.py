@@ -81,7 +81,9 @@ def read_summary(directory: Path) -> SweepSummary | None:
     except FileNotFoundError:
         return None
     except (OSError, Undecodable) as error:
-        raise RecordUnusable(f"cannot read {path}: {error}") from error
+        raise RecordUnusable(
+            f"cannot read {path}: {error}", hint="without it, a sweep that goes on boots every state again"
+        ) from error
     if summary.format != SUMMARY_FORMAT:
         raise RecordUnusable(f"cannot read {path}: format {summary.format}, not {SUMMARY_FORMAT}")
     return summary

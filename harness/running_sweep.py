@@ -185,7 +185,8 @@ class _Sweeping:
     def _note(self, found: SweepResult, booted: Sequence[Booted]) -> RunResult:
         """All of it so far, as `sweep.json` says from now on."""
         result = whole(self.recorded, found, booted)
-        write_whole(self.recorded.directory / SUMMARY, codec.dumps(result.swept) + "\n")
+        durable = any(one.result for one in booted)
+        write_whole(self.recorded.directory / SUMMARY, codec.dumps(result.swept) + "\n", durable=durable)
         return result
 
     def _known(self, state: DistinctState) -> Booted:

@@ -14,10 +14,11 @@ from pathlib import Path
 from harness.errors import HostLacks
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str, *, durable: bool = False) -> None:
     """Write a text file in UTF-8; what was there before stays until the new one is complete.
 
-    What is no regular file (a terminal, a pipe, /dev/null) is written to and not replaced.
+    With `durable` that holds also when the host goes down. What is no regular file (a terminal, a pipe,
+    /dev/null) is written to and not replaced.
 
     :raise HostLacks: it cannot be written.
     """
@@ -28,7 +29,8 @@ def write_whole(path: Path, text: str) -> None:
     try:
         target.write_text(text, encoding="utf-8")
         if not direct:
-            _flush(unfinished)
+            if durable:
+                _flush(unfinished)
             unfinished.replace(place)
     except OSError as error:
         hint = "give a file in a directory that you can write to, on a file system with space"

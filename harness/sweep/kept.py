@@ -84,7 +84,7 @@ class Keeper:
         if kept.format != _FORMAT or kept.asked != self._wanted:
             raise Mistake(
                 f"cannot sweep in {self._directory}: it holds a sweep of another run, or of other states",
-                hint="give another directory, or empty this one",
+                hint=f"give another directory, or delete {FILE} and {DISTINCT} in this one",
             )
         return kept
 
@@ -104,7 +104,7 @@ def _read(kind: type, path: Path) -> Any:
     except (OSError, UnicodeDecodeError, codec.Undecodable) as error:
         raise RecordUnusable(
             f"cannot go on with the sweep in {path.parent}: {path.name}: {error}",
-            hint="empty the directory to begin anew",
+            hint=f"look at all states anew: delete {FILE} and {DISTINCT} in the sweep's directory",
         ) from error
 
 

@@ -102,7 +102,7 @@ class SweepPlace:
         """
         make_durable((self.base, self.log, *(self.path / _BYTECODE).glob("*")))
         settled = Settled(_FORMAT, start, identity(self.recording))
-        write_whole(self.path / _MARK, codec.dumps(settled) + "\n")
+        write_whole(self.path / _MARK, codec.dumps(settled) + "\n", durable=True)
 
     @property
     def settled(self) -> Settled | None:

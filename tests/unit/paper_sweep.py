@@ -16,6 +16,7 @@ import pytest
 
 from harness import engine, running_sweep
 from harness.errors import CannotMeasure
+from harness.host import whole_file
 from harness.host.deadline import Deadline, Patience
 from harness.host.rundir import RunDirectory
 from harness.image import starts
@@ -149,7 +150,10 @@ class PaperLab(Lab):
 
 
 def without_qemu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Disks are made without QEMU's tools, and `/policy` of a recording's disk is what tells states apart."""
+    """Disks are made without QEMU's tools, and `/policy` of a recording's disk is what tells states apart.
+
+    Nothing waits for the host's disk.
+    """
 
     def bootable(recording: Recording, cut: Cut, directory: Path, overlay: Path) -> Path:
         assert recording.base.exists()
@@ -157,6 +161,7 @@ def without_qemu(monkeypatch: pytest.MonkeyPatch) -> None:
         overlay.write_text(str(cut))
         return overlay
 
+    monkeypatch.setattr(whole_file, "_flush", lambda _: None)
     monkeypatch.setattr(starts, "_make_movable", lambda *_: None)
     monkeypatch.setattr(engine, "require_room", lambda *_: None)
     monkeypatch.setattr(running_sweep, "bootable", bootable)

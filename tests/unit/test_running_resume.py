@@ -15,6 +15,7 @@ import pytest
 
 from harness import running, running_resume, running_sweep
 from harness.errors import CannotMeasure, Mistake, RecordUnusable
+from harness.host import whole_file
 from harness.host.rundir import locked
 from harness.judge import judge_directory
 from harness.model import codec
@@ -407,6 +408,28 @@ def test_a_plan_without_a_sweep_does_not_go_on(lab: PaperLab) -> None:
         pytest.raises(Mistake, match=r"cannot go on with .*/x: scenario\.yaml has no sweep"),
     ):
         runner(replace(PLAN, sweep=None))
+
+
+def test_nothing_is_relied_on_that_the_host_s_disk_may_not_have(
+    lab: PaperLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[Path] = []
+    monkeypatch.setattr(whole_file, "_flush", flushed.append)
+    interrupted(lab)
+    directory = directory_of(lab)
+    state = directory.parent / Path(told(lab).runs[0].directory).name
+    names = [str(path.relative_to(directory.parent)) for path in flushed]
+
+    def place(path: Path, name: str) -> int:
+        return next(at for at, flushed in enumerate(names) if re.fullmatch(f"{path.name}/{name}", flushed))
+
+    mark = place(directory, r"sweep/\.recorded\.json\.\d+\.new")
+    needed = ("base.raw", "writes", "bytecode/agent.pyc")
+    assert max(place(directory, f"sweep/{name}") for name in needed) < mark
+    summary = place(directory, r"\.sweep\.json\.\d+\.new")
+    record = ("plan.json", "events.jsonl", "witness.jsonl", "recording/events.jsonl")
+    assert mark < max(place(state, name) for name in record) < summary
+    assert summary == len(names) - 1
 
 
 # -- what is said

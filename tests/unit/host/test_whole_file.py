@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
 from harness.errors import HostLacks
-from harness.host.whole_file import write_whole
+from harness.host.whole_file import make_durable, write_whole
 
 
 def test_a_file_is_replaced_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
@@ -59,3 +60,31 @@ def test_what_cannot_be_written_is_said(tmp_path: Path, name: str) -> None:
 def test_a_full_disk_leaves_what_was_there() -> None:
     with pytest.raises(HostLacks, match="No space left"):
         write_whole(Path("/dev/full"), "text")
+
+
+def test_what_is_durable_is_flushed_before_it_is_in_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[bytes] = []
+
+    def fsync(descriptor: int) -> None:
+        assert not (tmp_path / "file").exists()
+        flushed.append(os.pread(descriptor, 100, 0))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write_whole(tmp_path / "other", "text")
+    assert flushed == []
+    write_whole(tmp_path / "file", "text", durable=True)
+    assert flushed == [b"text"]
+
+
+def test_files_are_made_durable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_bytes(b"text")
+    make_durable([tmp_path / "file"])
+
+    def fsync(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(HostLacks, match=r"cannot write .*/file to the disk: Input/output error"):
+        make_durable([tmp_path / "file"])
