@@ -7,6 +7,8 @@ from tests.faults.fault import Fault
 
 LANGUAGE = ("tests/unit/scenario/test_sweep.py",)
 CARRYING_OUT = ("tests/unit/test_running_sweep.py",)
+RESUMING = ("tests/unit/test_running_resume.py",)
+CHOOSING = ("tests/unit/cli/test_resume.py",)
 SUMMARY = ("tests/unit/test_results_sweep.py",)
 JUDGING = ("tests/unit/judge/test_after_cut.py",)
 
@@ -49,15 +51,15 @@ SWEEP_FAULTS = (
     Fault(
         "running_sweep.py",
         "what is large is left behind",
-        "        if not lab.options.keep:\n            place.discard()\n",
-        "        pass\n",
+        "        place.discard() if done else place.tidy()\n",
+        "        place.tidy()\n",
         CARRYING_OUT,
     ),
     Fault(
         "running_sweep.py",
         "states are booted after the budget is used up",
-        "            if self.deadline.expired:\n",
-        "            if number < 0:\n",
+        "if one.result is None and not self.deadline.expired:\n",
+        "if one.result is None:\n",
         CARRYING_OUT,
     ),
     Fault(
@@ -73,6 +75,76 @@ SWEEP_FAULTS = (
         '    names = ["core"]\n',
         "    names: list[str] = []\n",
         CARRYING_OUT,
+    ),
+    Fault(
+        "running_sweep.py",
+        "what going on needs is deleted when a sweep ends early",
+        "        place.discard() if done else place.tidy()\n",
+        "        place.discard()\n",
+        RESUMING,
+    ),
+    Fault(
+        "running_sweep.py",
+        "a sweep does not hold its recording's lock",
+        "    with locked(directory):\n",
+        "    if directory:\n",
+        RESUMING,
+    ),
+    Fault(
+        "running_sweep.py",
+        "what came of a state is not written before the next is booted",
+        "                self._note(found, booted)\n",
+        "                pass\n",
+        RESUMING,
+    ),
+    Fault(
+        "running_sweep.py",
+        "the run of another cut counts",
+        "        if result and not is_same(result.plan, self._plan(state)):\n",
+        "        if result is None:\n",
+        RESUMING,
+    ),
+    Fault(
+        "running_resume.py",
+        "a torn run counts",
+        "        return is_closed(run)\n",
+        "        return run.exists()\n",
+        RESUMING,
+    ),
+    Fault(
+        "running_resume.py",
+        "two calls go on with one sweep at once",
+        "    with locked(directory):\n",
+        "    if directory:\n",
+        RESUMING,
+    ),
+    Fault(
+        "running_resume.py",
+        "a sweep goes on with another start",
+        "    if lab.start_key(plan, prepared) != settled.start:\n",
+        "    if not settled.start:\n",
+        RESUMING,
+    ),
+    Fault(
+        "running_resume.py",
+        "a sweep goes on with other bytes",
+        "    if others:\n",
+        "    if len(others) < 0:\n",
+        RESUMING,
+    ),
+    Fault(
+        "scenario/same_plan.py",
+        "another sweep is the same plan",
+        '    left_out = "budget" if kind == _SWEEP else ""\n',
+        '    left_out = "points" if kind == _SWEEP else ""\n',
+        CHOOSING,
+    ),
+    Fault(
+        "results_sweep.py",
+        "a sweep with a state that was not measured is complete",
+        "all(run.outcome in MEASURED for run in runs)",
+        "all(run.outcome for run in runs)",
+        SUMMARY,
     ),
     Fault(
         "results_sweep.py",
