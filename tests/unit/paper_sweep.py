@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 
-from harness import engine, running_sweep
+from harness import engine, running, running_resume, running_sweep
 from harness.errors import CannotMeasure
 from harness.host import whole_file
 from harness.host.deadline import Deadline, Patience
+from harness.host.progress import Tell
 from harness.host.rundir import RunDirectory
 from harness.image import starts
 from harness.image.build import Image
@@ -27,14 +28,19 @@ from harness.lab_spec import AfterCut, LabOptions
 from harness.model.event import BootBegan, MemoryRead
 from harness.model.plan import Boot, Plan, PlannedStep, RevertSnap, SwitchOff
 from harness.model.sweep import Cut, PlannedSweep
+from harness.model.sweep_summary import SweepSummary
 from harness.qemu.accel import Accelerator
 from harness.record_writing import Recorder
+from harness.results import RunResult
+from harness.results_sweep import read_summary
 from harness.sweep import Recording
 from harness.sweep.place import SweepPlace
 from tests.unit.builders import fresh_revert
 from tests.unit.sweep.recordings import new_file, record
 
 CLOCK = "2024-05-06T07:08:09"
+KEPT = {"base.raw", "writes", "bytecode", "recorded.json", "sweep.json", "distinct"}
+DONE = {"sweep.json", "distinct"}
 PLAN = replace(
     fresh_revert().plan(),
     snaps=(),
@@ -190,3 +196,41 @@ def budget(times: int) -> Patience:
             return Passing(0.0)
 
     return Short()
+
+
+def carry_out(lab: PaperLab, plan: Plan = PLAN, tell: Tell = print) -> RunResult:
+    """Record and sweep."""
+    assert plan.sweep
+    return running_sweep.carry_out_sweep(plan, plan.sweep, lab, tell, running.measure_with(lab, tell))
+
+
+def resume(lab: PaperLab, plan: Plan = PLAN, tell: Tell = print) -> RunResult:
+    """Go on with the only recording of the lab's runs."""
+    assert plan.sweep
+    measure = running.measure_with(lab, tell)
+    return running_resume.resume_sweep(plan, plan.sweep, directory_of(lab), lab, tell, measure)
+
+
+def directory_of(lab: PaperLab) -> Path:
+    """The recording's."""
+    (place,) = lab.options.runs.glob("*/sweep")
+    return place.parent
+
+
+def left_in(lab: PaperLab) -> set[str]:
+    """What the recording's directory `sweep` holds."""
+    return {path.name for path in (directory_of(lab) / "sweep").iterdir()}
+
+
+def summary_of(lab: PaperLab) -> SweepSummary:
+    """The summary that lies in the recording's directory."""
+    summary = read_summary(directory_of(lab))
+    assert summary
+    return summary
+
+
+def interrupt(lab: PaperLab, at: int = 2) -> None:
+    """Record and sweep, until Ctrl-C in the boot of state `at`."""
+    lab.fails_after, lab.fails_from = "interrupt", at
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(lab)

@@ -12,17 +12,27 @@ from typing import Any
 
 import pytest
 
-from harness import running, running_sweep
+from harness import running_sweep
 from harness.errors import HostLacks
 from harness.model import codec
 from harness.model.event import StepRecorded
-from harness.model.plan import Boot, InstallSnap, Plan, RemoveSnap, RevertSnap, SnapRef
+from harness.model.plan import Boot, InstallSnap, RemoveSnap, RevertSnap, SnapRef
 from harness.model.sweep import Cut, PlannedSweep
 from harness.model.sweep_summary import NOT_BOOTED, SUMMARY, SweepSummary
 from harness.record import read_timeline
-from harness.results import Came, RunResult, came_of_result
+from harness.results import Came, came_of_result
 from harness.sweep import Recording, second_reader
-from tests.unit.paper_sweep import CLOCK, PLAN, PaperLab, PaperMachine, budget, four_states, without_qemu
+from tests.unit.paper_sweep import (
+    CLOCK,
+    PLAN,
+    PaperLab,
+    PaperMachine,
+    budget,
+    carry_out,
+    four_states,
+    left_in,
+    without_qemu,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -40,18 +50,8 @@ def lab(tmp_path: Path, recording: Recording) -> PaperLab:
     return PaperLab(tmp_path, recording)
 
 
-def carry_out(lab: PaperLab, plan: Plan = PLAN) -> RunResult:
-    assert plan.sweep
-    return running_sweep.carry_out_sweep(plan, plan.sweep, lab, print, running.measure_with(lab, print))
-
-
 def runs(lab: PaperLab) -> list[Path]:
     return sorted(lab.options.runs.iterdir())
-
-
-def left_in(lab: PaperLab) -> set[str]:
-    (place,) = lab.options.runs.glob("*/sweep")
-    return {path.name for path in place.iterdir()}
 
 
 def test_every_different_state_is_booted_in_a_run_of_its_own(lab: PaperLab) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli import judge, report, run
+from harness.cli import judge, lab_options, report, run
 from harness.cli.program import main
 from harness.errors import Mistake
 from harness.lab_spec import LabOptions
@@ -80,7 +80,7 @@ def test_of_a_matrix_the_point_recorded_is_found() -> None:
     ],
 )
 def test_where_it_is_written_and_the_budget_may_differ(text: str) -> None:
-    directory = record(*plans(SWEPT))
+    directory = record(plans(SWEPT)[0])
     (now,) = plans(text)
     assert resumed((now,), directory) is now
 
@@ -89,14 +89,14 @@ def test_where_it_is_written_and_the_budget_may_differ(text: str) -> None:
     ("text", "fields"),
     [
         (SWEPT.replace('"2.68.3"', '"2.77.1"'), "snaps, steps"),
-        (SWEPT.replace(HELD, f"{HELD}  - units-healthy\n"), "invariants"),
+        (SWEPT.replace(HELD, "  - console-clean: {allow: [segfault]}\n"), "invariants"),
         (SWEPT.replace("cut: every-flush", "cut: 20"), "sweep"),
         (SCENARIO + HELD, "sweep"),
         (f"{SWEPT}timeouts: {{boot: 1 min}}\n", "steps, timeouts"),
     ],
 )
 def test_a_scenario_that_was_changed_is_told(text: str, fields: str) -> None:
-    directory = record(*plans(SWEPT))
+    directory = record(plans(SWEPT)[0])
     says = refused(plans(text), directory)
     assert "cannot go on with runs/recording: s.yaml is not what was recorded (" in says
     assert set(fields.split(", ")) <= set(says.partition("(")[2].partition(")")[0].split(", "))
@@ -106,7 +106,7 @@ def test_a_scenario_that_was_changed_is_told(text: str, fields: str) -> None:
 
 
 def test_another_scenario_is_told_which_to_run() -> None:
-    directory = record(*plans(SWEPT))
+    directory = record(plans(SWEPT)[0])
     assert refused(plans(SWEPT, "other one.yaml"), directory) == (
         "cannot go on with runs/recording: it is of s, not of other one\n"
         "  harness run s.yaml --resume runs/recording"
@@ -142,7 +142,7 @@ def test_mistakes_on_the_command_line(
     capsys: pytest.CaptureFixture[str], arguments: list[str], says: str
 ) -> None:
     plans(SWEPT, "other.yaml")
-    directory = record(*plans(SWEPT))
+    directory = record(plans(SWEPT)[0])
     assert main(["run", *arguments, "--resume", str(directory)]) == 64
     assert says in capsys.readouterr().err
     assert list(Path("runs").iterdir()) == [directory]
@@ -159,7 +159,7 @@ def test_it_is_the_recording_that_is_gone_on_with(
         yield lambda plan: RunResult(plan, directory, verdict(plan, finding(Outcome.HELD)))
 
     monkeypatch.setattr(run, "resuming_runner", runner)
-    directory = record(*plans(SWEPT))
+    directory = record(plans(SWEPT)[0])
     assert main(["run", "s.yaml", "--resume", str(directory)]) == 0
     monkeypatch.chdir(directory)
     assert main(["run", "../../s.yaml", "--resume", ".", "--keep"]) == 0
@@ -175,7 +175,7 @@ def test_runs_go_to_runs_unless_said_otherwise() -> None:
     parser = argparse.ArgumentParser()
     run.options(parser)
     arguments = parser.parse_args(["s.yaml", "--catalogue", "c.yaml"])
-    assert run.lab_options.chosen(arguments, Path("s.yaml")).runs == Path("runs")
+    assert lab_options.chosen(arguments, Path("s.yaml")).runs == Path("runs")
 
 
 # -- judging and reporting again
