@@ -5,8 +5,9 @@
 files (fanotify(7), FAN_OPEN_EXEC_PERM, Linux 5.0 and later), and goes on as if nothing had been asked when
 this process has ended. Nothing on any disk is changed. Files that are mounted later are found when they are.
 
-Arguments cannot be read before they are the program's own. So where a program dies only if GIVEN is one of
-them, it is sent SIGSTOP while the kernel waits for an answer, which stops it before its first instruction.
+A program that is to die is sent SIGSTOP while the kernel waits for an answer, which stops it before its first
+instruction: SIGKILL after the answer may come too late, and before it there is no execution. By then its
+arguments are its own and can be read; with GIVEN, which may be empty, it dies if that is one of them.
 """
 
 from __future__ import annotations
@@ -64,18 +65,16 @@ class Gate:
         while raw:
             length, _, _, _, _, file, pid = EVENT.unpack_from(raw)
             raw = raw[length:]
-            self.passed += not self.given
-            if self.how == "slow":
-                self.waiting.append((monotonic() + self.seconds, file))
-            elif self.how == "failing":
-                self.answer(file, FAN_DENY)
-            elif self.given:
+            if self.how == "dying":
                 self.signal(pid, signal.SIGSTOP)
                 self.stopping.append(pid)
                 self.answer(file, FAN_ALLOW)
+                continue
+            self.passed += 1
+            if self.how == "slow":
+                self.waiting.append((monotonic() + self.seconds, file))
             else:
-                self.answer(file, FAN_ALLOW)
-                self.signal(pid, signal.SIGKILL)
+                self.answer(file, FAN_DENY)
 
     def let_pass(self) -> float | None:
         """Answer what has waited long enough; milliseconds until the next has, None when nothing waits."""
@@ -99,7 +98,7 @@ class Gate:
             return True
         if state != STOPPED:
             return False
-        dies = os.fsencode(self.given) in arguments
+        dies = not self.given or os.fsencode(self.given) in arguments
         self.passed += dies
         self.signal(pid, signal.SIGKILL if dies else signal.SIGCONT)
         return True
@@ -135,15 +134,17 @@ def main(directory: str, how: str, seconds: str, given: str, *patterns: str) -> 
     poll.register(gate.descriptor, select.POLLIN)
     poll.register(mounts, select.POLLPRI)
     count(directory, gate.passed)
+    counted = gate.passed
     while True:
-        before = gate.passed
-        for descriptor, _ in poll.poll(gate.let_pass()):
+        patience = gate.let_pass()
+        if gate.passed != counted:
+            counted = gate.passed
+            count(directory, counted)
+        for descriptor, _ in poll.poll(patience):
             if descriptor == mounts:
                 gate.mark()
             else:
                 gate.read()
-        if gate.passed != before:
-            count(directory, gate.passed)
 
 
 def count(directory: str, passed: int) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import signal
 import struct
 import sys
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from harness.fault.gate import ANSWER, EVENT, FAN_ALLOW, FAN_DENY, Gate
 from harness.host.deadline import Deadline, monotonic, wait_until
 from harness.host.process import run, spawn
 
-PID = 4711
+PID = 1 << 30  # more than the kernel gives (PID_MAX_LIMIT)
 
 
 class PaperKernel:
@@ -28,7 +29,7 @@ class PaperKernel:
     def __init__(self) -> None:
         self.marked: list[str] = []
         self.questions, self._ask = os.pipe2(os.O_NONBLOCK)
-        self.killed: list[int] = []
+        self.signals: list[tuple[int, int, int]] = []
         self.answers: list[int] = []
 
     def fanotify_init(self, *_: int) -> int:
@@ -57,7 +58,9 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> PaperKernel:
         return len(raw)
 
     monkeypatch.setattr(gate_module.os, "write", answered)
-    monkeypatch.setattr(gate_module.os, "kill", lambda pid, _: paper.killed.append(pid))
+    monkeypatch.setattr(
+        gate_module.os, "kill", lambda pid, which: paper.signals.append((pid, which, len(paper.answers)))
+    )
     return paper
 
 
@@ -70,23 +73,20 @@ def test_it_stands_before_what_is_there_each_time_that_it_looks(kernel: PaperKer
     assert kernel.marked == [f"{tmp_path}/a/parser"]
 
 
-@pytest.mark.parametrize(
-    ("how", "answer", "killed"), [("failing", FAN_DENY, []), ("dying", FAN_ALLOW, [PID])]
-)
-def test_it_answers_at_once(kernel: PaperKernel, how: str, answer: int, killed: list[int]) -> None:
-    gate = Gate(how, 0.0, [])
+def test_it_refuses_at_once(kernel: PaperKernel) -> None:
+    gate = Gate("failing", 0.0, [])
     kernel.ask()
     gate.read()
-    assert (kernel.answers, kernel.killed, gate.passed) == ([answer], killed, 1)
+    assert (kernel.answers, kernel.signals, gate.passed) == ([FAN_DENY], [], 1)
     assert gate.let_pass() is None
 
 
-def test_a_program_without_the_argument_goes_on(kernel: PaperKernel) -> None:
-    gate = Gate("dying", 0.0, [], "compile")
+def test_what_is_to_die_is_stopped_before_the_answer(kernel: PaperKernel) -> None:
+    gate = Gate("dying", 0.0, [])
     kernel.ask()
     gate.read()
-    assert (kernel.answers, kernel.killed, gate.passed) == ([FAN_ALLOW], [PID], 0)
-    assert gate.stopping == [PID]
+    assert kernel.signals == [(PID, signal.SIGSTOP, 0)]
+    assert (kernel.answers, gate.passed) == ([FAN_ALLOW], 0)
     assert gate.let_pass() is None, "it is gone"
 
 
