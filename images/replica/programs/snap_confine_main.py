@@ -11,6 +11,8 @@ import words
 
 CORE = f"{era.SNAPS}/core/current"
 _ENABLED = "/sys/module/apparmor/parameters/enabled"
+# Whatever the host's is, it need not fit the core's root (snapd, cmd/snap-confine/snap-confine.c).
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/games:/usr/local/games"
 
 
 def main(arguments):
@@ -19,6 +21,7 @@ def main(arguments):
     table = era.own()
     prepared = seccomp_reader.prepare(tag, table)
     namespace.enter(os.path.realpath(CORE))
+    os.environ["PATH"] = _PATH
     _mount(tag.split(".")[1], table)
     _change_profile(tag)
     profile = seccomp_reader.finish(tag, table, prepared)
