@@ -12,6 +12,7 @@ from harness.policy.builds import short
 from harness.policy.kind import COMPILED_SECCOMP, base_name, programs
 
 _LAUNCHER_GAVE_UP = 1  # snap-confine's die(): exit(1)
+_WORDS_SHOWN = 3
 
 
 def judge_dead(
@@ -23,9 +24,10 @@ def judge_dead(
     state = f"{service.tag} has no process: {unit.active_state} ({unit.sub_state}), result {result}"
     outcome, kind, why = _cause(seen, service, known, build)
     summary = f"{state}; {why}" if why else state
-    return Finding(
-        invariant, outcome, kind, service.tag, seen.taken.boot, summary, evidence=(witness(seen, summary),)
-    )
+    said = [one for one in seen.look.words if one.tag == service.tag][-_WORDS_SHOWN:]
+    words = (witness(seen, f"{one.tag}: process {one.pid} said: {one.text}") for one in said)
+    evidence = (witness(seen, summary), *words)
+    return Finding(invariant, outcome, kind, service.tag, seen.taken.boot, summary, evidence=evidence)
 
 
 def _cause(seen: SeenLook, service: ServiceSeen, known: Authorship, build: str) -> tuple[Outcome, str, str]:

@@ -152,6 +152,16 @@ class TwinSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WordsSeen:
+    """One of the last lines that a process of a failed service gave the journal, before it was gone."""
+
+    tag: str
+    pid: int
+    at: GuestTime
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
     """One complete reading of the guest, by its witness.
 
@@ -174,3 +184,4 @@ class Look:
     failed_units: tuple[UnitSeen, ...] = ()
     problems: tuple[str, ...] = ()
     twins: tuple[TwinSeen, ...] = ()
+    words: tuple[WordsSeen, ...] = ()

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.model.clock import GuestTime
-from harness.model.observation import ProcessSeen
+from harness.model.observation import ProcessSeen, WordsSeen
 from harness.model.plan import Action, Boot, InstallSnap, Look, Plan, RebootGuest, RevertSnap, StartChange
 from harness.model.timeline import RECORDING, SeenLook, Timeline
 from harness.policy.authorship import NOTHING, Authorship, learn
@@ -15,7 +15,7 @@ from harness.policy.builds import Builds
 from harness.policy.daemons import Daemons, daemons_by_boot
 from harness.policy.disk import Disk
 from harness.policy.earlier import learnt_from
-from harness.policy.happened import Happened, by_boot
+from harness.policy.happened import Happened, Placed, by_boot
 from harness.policy.references import references_of
 from harness.policy.system_key import SystemKeys
 from harness.policy.text_profiles import with_programs
@@ -30,14 +30,16 @@ _latest: list[tuple[Timeline, Knowledge]] = []
 class Knowledge:
     """Who makes what, what builds are called, and what happened when.
 
-    `looks` are those of each boot in order, `appearances` where each process was looked at. `replaced`
-    gives, by the number of a look's step, the cores that the steps replaced earlier in that same boot.
+    `looks` are those of each boot in order, `appearances` where each process was looked at, `words` what
+    each process said, by boot and pid. `replaced` gives, by the number of a look's step, the cores that the
+    steps replaced earlier in that same boot.
     """
 
     authors: Authorship
     builds: Builds
     looks: Mapping[int, tuple[SeenLook, ...]]
     appearances: Mapping[tuple[int, str, int, GuestTime], Sequence[tuple[SeenLook, ProcessSeen]]]
+    words: Mapping[tuple[int, int], Sequence[Placed[WordsSeen]]]
     replaced: Mapping[str, frozenset[str]]
     happened: Mapping[int, Happened]
     daemons: Mapping[int, Daemons]
@@ -73,6 +75,7 @@ class Knowledge:
             builds=builds,
             looks=looks,
             appearances=_appearances(ordered),
+            words=_words(ordered),
             replaced=dict(_replaced(timeline.plan)),
             happened=happened,
             daemons=daemons,
@@ -96,6 +99,15 @@ def _appearances(
                 key = (seen.taken.boot, service.tag, process.pid, process.started)
                 found.setdefault(key, []).append((seen, process))
     return found
+
+
+def _words(looks: Iterable[SeenLook]) -> Mapping[tuple[int, int], Sequence[Placed[WordsSeen]]]:
+    """Each line once: later looks of a boot show what earlier ones showed."""
+    found: dict[tuple[int, int], dict[WordsSeen, int]] = {}
+    for seen in looks:
+        for words in seen.look.words:
+            found.setdefault((seen.taken.boot, words.pid), {}).setdefault(words, seen.line)
+    return {key: [Placed(line, words) for words, line in said.items()] for key, said in found.items()}
 
 
 def _replaced(plan: Plan) -> Iterator[tuple[str, frozenset[str]]]:

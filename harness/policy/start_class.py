@@ -170,8 +170,15 @@ def _without_start(boot: int, attempt: Attempt, daemon: Daemon | None, known: Kn
         at=attempt.begun,
         why=why,
         early=None,
-        proof=(_chain_evidence(attempt), *proof),
+        proof=(_chain_evidence(attempt), *_last_words(boot, attempt, known), *proof),
     )
+
+
+def _last_words(boot: int, attempt: Attempt, known: Knowledge) -> Iterator[Evidence]:
+    """What its process gave the journal, which decides nothing."""
+    for line, words in known.words.get((boot, attempt.pid), ()):
+        if words.tag == attempt.tag and words.at >= attempt.begun:
+            yield Evidence(WITNESS, line, f"{attempt.tag}: process {words.pid} said: {words.text}")
 
 
 def _chain_evidence(attempt: Attempt) -> Evidence:

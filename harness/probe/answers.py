@@ -11,7 +11,7 @@ from .calm import await_calm
 from .files import FileReader
 from .holds import Holds
 from .look import Looker
-from .units import Units
+from .units import Units, has_failed
 from .wire import JSON, TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -50,8 +50,13 @@ class Answers:
 
     def _look(self, asked: JSON) -> JSON:
         look = self._calm_look(str(asked["reason"]), float(asked["settle"]))
+        # Both take `subprocess` along: imported when something failed, or once a boot has settled.
+        failed = [service for service in look["services"] if has_failed(service["unit"])]
+        if failed:
+            from .words import read_words  # noqa: PLC0415
+
+            look["words"] = read_words(failed)
         if asked.get("twins"):
-            # It takes `subprocess` along, and nobody asks for twins before a boot has settled.
             from .twin import read_twins  # noqa: PLC0415
 
             look["twins"] = read_twins([service["tag"] for service in look["services"]], self._pause)

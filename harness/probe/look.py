@@ -54,6 +54,7 @@ class Looker:
             "failed_units": self._failed(problems),
             "problems": problems,
             "twins": [],
+            "words": [],
         }
 
     def _services(self, problems: list[str]) -> list[JSON]:

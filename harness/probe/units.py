@@ -51,6 +51,11 @@ def waits_in(unit: str, exe: str) -> str:
     return f"{unit} waits in {os.path.basename(exe)}"
 
 
+def has_failed(unit: JSON) -> bool:
+    """Whether a unit, as a `unit-seen`, failed in this boot, if only once."""
+    return bool(unit.get("restarts")) or unit["result"] not in ("", "success")
+
+
 class Units:
     """What systemd says. Every method raises bus.BusError when it does not answer."""
 

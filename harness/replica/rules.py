@@ -35,7 +35,7 @@ tee tgkill time timer_create timer_delete timer_getoverrun timer_gettime timer_s
 timerfd_gettime timerfd_settime times tkill truncate umask uname unlink unlinkat utime utimensat utimes
 vfork wait4 waitid write writev
 """
-# GLib of Debian 11 gives each thread of a pool the scheduling of the first: where sched_setattr is not allowed,
+# GLib of Debian 11 gives each thread of a pool the scheduling of the first: without sched_setattr,
 # NetworkManager's main thread is killed, and the others live on.
 COMMON = (*_CALLS.split(), "setpriority PRIO_PROCESS 0 -", "sched_setscheduler", "sched_setattr")
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from harness.model.clock import GuestTime
-from harness.model.observation import PolicyKind
+from harness.model.observation import PolicyKind, WordsSeen
 from harness.model.occurrence import Executed, FilterInstalled, Started, UnitChanged
 from harness.model.scenario import RebootHow
 from tests.unit.builders import (
@@ -60,6 +60,19 @@ def test_a_launcher_that_died_of_another_builds_policy_is_broken() -> None:
     (found, after) = starts(guest, 2)
     assert told([found, after]) == [(VIOLATED, "broken"), (HELD, "fresh")]
     assert "is of 2.77.1" in found.summary
+
+
+def test_what_a_dead_launcher_said_is_evidence() -> None:
+    guest = damaged(one_service().reboot()).fail_launch(BLUEZ, sub="auto-restart")
+    said = "hsearch_r failed for |S_IFREG: No such process"
+    own = WordsSeen(tag=BLUEZ, pid=1000, at=guest.now, text=said)
+    others = replace(own, pid=999), replace(own, at=GuestTime(0)), replace(own, tag="snap.other.app")
+    guest = healed(guest).look(words=(own, *others))
+    found = starts(guest, 3)
+    assert told(found) == [(VIOLATED, "broken"), (HELD, "fresh")]
+    words = [one.says for one in found[0].evidence if "said" in one.says]
+    assert words == [f"{BLUEZ}: process 1000 said: {said}"]
+    assert not any("said" in one.says for one in found[1].evidence)
 
 
 def test_a_launcher_that_gave_up_without_policy_is_missing() -> None:
