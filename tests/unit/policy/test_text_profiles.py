@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from harness.judge import judge
 from harness.model.observation import FilterSeen, PolicyKind
 from harness.model.occurrence import Started
 from harness.model.scenario import RebootHow
@@ -12,7 +13,7 @@ from harness.model.timeline import Timeline
 from harness.policy.kind import programs
 from harness.policy.text_profiles import with_programs
 from tests.unit.builders import BLUEZ, NEW_TEXT, TEXT, Guest, begun, digest
-from tests.unit.start_findings import HELD, VIOLATED, edited, findings, starts, told
+from tests.unit.start_findings import HELD, UNPROVEN, VIOLATED, edited, findings, starts, told
 
 
 def reverted() -> Guest:
@@ -71,6 +72,13 @@ def test_a_service_under_the_newer_text_is_stale() -> None:
     found = starts(guest, 4)
     assert told(found)[0] == (VIOLATED, "stale")
     assert "2.25" in found[0].summary
+
+
+def test_the_text_that_came_after_a_launcher_had_died_is_not_blamed() -> None:
+    """2.24 writes its own once it has come, and the unit has failed for good."""
+    guest = reverted().fail_launch(BLUEZ).start_snapd().look()
+    ends = [f for f in judge(guest.timeline()).findings if f.boot == 4 and "has no process" in f.summary]
+    assert told(ends) == [(UNPROVEN, "dead")]
 
 
 def test_no_text_at_all_is_missing() -> None:
