@@ -17,7 +17,7 @@ from harness.policy.confinement import is_waiting
 from harness.policy.happened import Happened, Placed
 from harness.policy.knowledge import Knowledge
 from harness.policy.part import State
-from harness.policy.start_class import Judged, StartClass, classify, stale_authors
+from harness.policy.start_class import Judged, StartClass, classify, foreign_authors
 from harness.policy.starts import UNTOLD, Attempt, attempts_of, restarts_unseen
 from harness.policy.system_key import Guard
 
@@ -310,7 +310,7 @@ def _ordering(one: Judged) -> str:
 def _author(one: Judged, known: Knowledge) -> str:
     if one.kind in (StartClass.FRESH, StartClass.LUCKY) and one.daemon:
         return known.builds.core(one.daemon.build)
-    return next((core for author in stale_authors(one) if (core := known.builds.core(author))), "")
+    return next((core for author in foreign_authors(one) if (core := known.builds.core(author))), "")
 
 
 def _evidence(group: Group, known: Knowledge) -> Iterator[Evidence]:

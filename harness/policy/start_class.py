@@ -9,7 +9,7 @@ explains it and the running build is known to make something else.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from harness.model.clock import GuestTime
@@ -62,7 +62,8 @@ class Judged:
     """An attempt with what it came to.
 
     `daemon` is the snapd that ran, `early` says that it executed before that snapd's READY (None when
-    READY was not seen), `guard` what the system-key would have done about it; `why` is for people.
+    READY was not seen), `guard` what the system-key would have done about it; `why` is for people. `blamed`
+    are the builds that made what a broken one's launcher died of.
     """
 
     attempt: Attempt
@@ -74,6 +75,7 @@ class Judged:
     early: bool | None = False
     guard: Guard = Guard.NONE
     proof: tuple[Evidence, ...] = ()
+    blamed: tuple[str, ...] = ()
 
     @property
     def waited(self) -> GuestTime:
@@ -162,15 +164,16 @@ def _surroundings(boot: int, attempt: Attempt, start: Started, known: Knowledge)
 
 
 def _without_start(boot: int, attempt: Attempt, daemon: Daemon | None, known: Knowledge) -> Judged:
-    kind, why, proof = _fate(boot, attempt, daemon, known)
+    fate = _fate(boot, attempt, daemon, known)
     return Judged(
         attempt=attempt,
-        kind=kind,
+        kind=fate.kind,
         daemon=daemon,
         at=attempt.begun,
-        why=why,
+        why=fate.why,
         early=None,
-        proof=(_chain_evidence(attempt), *_last_words(boot, attempt, known), *proof),
+        proof=(_chain_evidence(attempt), *_last_words(boot, attempt, known), *fate.proof),
+        blamed=fate.blamed,
     )
 
 
@@ -187,33 +190,39 @@ def _chain_evidence(attempt: Attempt) -> Evidence:
     return Evidence(WITNESS, attempt.line, says)
 
 
-def _fate(
-    boot: int, attempt: Attempt, daemon: Daemon | None, known: Knowledge
-) -> tuple[StartClass, str, tuple[Evidence, ...]]:
+@dataclass(frozen=True, slots=True)
+class _Fate:
+    """What a launcher that executed nothing came to, why, and whose policy it died of."""
+
+    kind: StartClass
+    why: str
+    proof: tuple[Evidence, ...] = ()
+    blamed: tuple[str, ...] = ()
+
+
+def _fate(boot: int, attempt: Attempt, daemon: Daemon | None, known: Knowledge) -> _Fate:
     if not attempt.is_main:
-        return StartClass.STOPPED, "a command of the service, not the service", ()
+        return _Fate(StartClass.STOPPED, "a command of the service, not the service")
     if attempt.went_on:
-        return StartClass.UNSEEN, "it executed, but its confinement was not read", ()
+        return _Fate(StartClass.UNSEEN, "it executed, but its confinement was not read")
     if attempt.end is None and attempt.followed:
-        return StartClass.DEAD, "how its launcher ended was not seen", ()
+        return _Fate(StartClass.DEAD, "how its launcher ended was not seen")
     if attempt.end is None:
-        return StartClass.WAITING, "its launcher had not executed it", ()
+        return _Fate(StartClass.WAITING, "its launcher had not executed it")
     line, change = attempt.end
     unit = change.unit
     state = f"{unit.active_state} ({unit.sub_state}), result {unit.result or 'none'}, {unit.exit_status}"
     said = Evidence(WITNESS, line, f"{unit.name} is {state}")
     if unit.active_state == "inactive" and unit.result in ("", "success") and attempt.chain:
-        return StartClass.STOPPED, "its launcher was told to stop", (said,)
+        return _Fate(StartClass.STOPPED, "its launcher was told to stop", (said,))
     gave_up = unit.result == "exit-code" and unit.exit_status == _LAUNCHER_GAVE_UP and bool(attempt.chain)
     if not gave_up or daemon is None or not known.authors.whole.get((daemon.build, attempt.tag)):
-        return StartClass.DEAD, f"its launcher ended: {state}", (said,)
-    kind, why, proof = _blame(boot, attempt, (boot, int(change.at)), daemon, known)
-    return kind, f"its launcher gave up{why}", (said, *proof)
+        return _Fate(StartClass.DEAD, f"its launcher ended: {state}", (said,))
+    fate = _blame(boot, attempt, (boot, int(change.at)), daemon, known)
+    return replace(fate, why=f"its launcher gave up{fate.why}", proof=(said, *fate.proof))
 
 
-def _blame(
-    boot: int, attempt: Attempt, at: tuple[int, int], daemon: Daemon, known: Knowledge
-) -> tuple[StartClass, str, tuple[Evidence, ...]]:
+def _blame(boot: int, attempt: Attempt, at: tuple[int, int], daemon: Daemon, known: Knowledge) -> _Fate:
     files = [
         file
         for file in known.disk.files(COMPILED_SECCOMP, attempt.tag, at)
@@ -221,33 +230,44 @@ def _blame(
     ]
     if not files:
         if not known.disk.is_known((boot, int(attempt.begun))):
-            return StartClass.DEAD, ", and the disk had not been read by then", ()
-        return StartClass.MISSING, f", and no seccomp policy of {_name(daemon, known)}'s kind was on disk", ()
-    bad = [(file, why, proof) for file in files for why, proof in _unfit(file, daemon, known)]
+            return _Fate(StartClass.DEAD, ", and the disk had not been read by then")
+        runs = known.builds.name(daemon.build)
+        return _Fate(StartClass.MISSING, f", and no seccomp policy of {runs}'s kind was on disk")
+    bad = [(file, unfit) for file in files if (unfit := _unfit(file, daemon, known))]
     if not bad:
-        return StartClass.DEAD, " over good policy", ()
-    why = "; ".join(f"{base_name(file)} {short(file.sha256)} {said}" for file, said, _ in bad)
-    return StartClass.BROKEN, f", and {why}", tuple(one for _, _, proof in bad for one in proof)
+        return _Fate(StartClass.DEAD, " over good policy")
+    why = "; ".join(f"{base_name(file)} {short(file.sha256)} {unfit.why}" for file, unfit in bad)
+    return _Fate(
+        StartClass.BROKEN,
+        f", and {why}",
+        tuple(one for _, unfit in bad for one in unfit.proof),
+        tuple(dict.fromkeys(author for _, unfit in bad for author in unfit.authors)),
+    )
 
 
-def _name(daemon: Daemon, known: Knowledge) -> str:
-    return known.builds.name(daemon.build)
+@dataclass(frozen=True, slots=True)
+class _Unfit:
+    """Why a compiled file is not what the running build makes."""
+
+    why: str
+    authors: tuple[str, ...] = ()
+    proof: tuple[Evidence, ...] = ()
 
 
-def _unfit(file: PolicyFile, daemon: Daemon, known: Knowledge) -> Iterator[tuple[str, tuple[Evidence, ...]]]:
-    """Why a compiled file is not what the running build makes, if that is so."""
+def _unfit(file: PolicyFile, daemon: Daemon, known: Knowledge) -> _Unfit | None:
     found: set[Claim] = set()
     for digest in programs(file).values():
         found |= known.authors.of_digest(file.kind, file.name, digest)
     authors = authors_of(found)
     if not authors:
-        yield "is no policy of any known build", ()
-    elif daemon.build not in authors:
-        names = " or ".join(known.builds.name(author) for author in authors)
-        yield f"is of {names}", proof_of(found, authors)
+        return _Unfit("is no policy of any known build")
+    if daemon.build in authors:
+        return None
+    names = " or ".join(known.builds.name(author) for author in authors)
+    return _Unfit(f"is of {names}", authors, proof_of(found, authors))
 
 
-def stale_authors(judged: Judged) -> tuple[str, ...]:
-    """The builds that made what is stale."""
+def foreign_authors(judged: Judged) -> tuple[str, ...]:
+    """The builds that made what is stale, or what the launcher died of."""
     stale = (part for part in judged.parts if part.state == State.STALE)
-    return tuple(sorted({author for part in stale for author in part.authors}))
+    return judged.blamed or tuple(sorted({author for part in stale for author in part.authors}))

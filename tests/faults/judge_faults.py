@@ -135,8 +135,8 @@ JUDGE_FAULTS = (
     Fault(
         "policy/start_class.py",
         "another build's policy breaks no launcher",
-        "    elif daemon.build not in authors:",
-        "    elif daemon.build in authors and not authors:",
+        "    if daemon.build in authors:",
+        "    if authors:",
         STARTS,
     ),
     Fault(
@@ -149,9 +149,23 @@ JUDGE_FAULTS = (
     Fault(
         "policy/start_class.py",
         "a launcher that died over good policy is broken",
-        'return StartClass.DEAD, " over good policy", ()',
-        'return StartClass.BROKEN, " over good policy", ()',
+        'return _Fate(StartClass.DEAD, " over good policy")',
+        'return _Fate(StartClass.BROKEN, " over good policy")',
         STARTS,
+    ),
+    Fault(
+        "policy/start_class.py",
+        "another process's words are this launcher's",
+        "if words.tag == attempt.tag and words.at >= attempt.begun:",
+        "if words.tag == attempt.tag:",
+        STARTS,
+    ),
+    Fault(
+        "judge.py",
+        "a text that came later is blamed for a launcher's death",
+        "    timeline = with_programs(timeline)\n",
+        "",
+        ("tests/unit/policy/test_text_profiles.py",),
     ),
     Fault(
         "policy/seccomp.py",

@@ -66,7 +66,8 @@ def test_what_a_dead_launcher_said_is_evidence() -> None:
     guest = damaged(one_service().reboot()).fail_launch(BLUEZ, sub="auto-restart")
     said = "hsearch_r failed for |S_IFREG: No such process"
     own = WordsSeen(tag=BLUEZ, pid=1000, at=guest.now, text=said)
-    others = replace(own, pid=999), replace(own, at=GuestTime(0)), replace(own, tag="snap.other.app")
+    other = replace(own, text="not of this launch")
+    others = replace(other, pid=999), replace(other, at=GuestTime(0)), replace(other, tag="snap.other.app")
     guest = healed(guest).look(words=(own, *others))
     found = starts(guest, 3)
     assert told(found) == [(VIOLATED, "broken"), (HELD, "fresh")]

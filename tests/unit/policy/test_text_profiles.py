@@ -63,6 +63,7 @@ def test_a_launcher_that_dies_of_the_newer_text_is_broken() -> None:
     found = starts(guest, 4)
     assert told(found)[0] == (VIOLATED, "broken")
     assert "of 2.25" in found[0].summary
+    assert found[0].author == "2.25"
     assert told(found)[1] == (HELD, "fresh")
 
 
