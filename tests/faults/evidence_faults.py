@@ -265,4 +265,18 @@ EVIDENCE_FAULTS = (
         "return max(outcomes, key=_SEVERITY.index, default=Outcome.HELD)",
         RECORD,
     ),
+    Fault(
+        "policy/start_class.py",
+        "another process's words are this launcher's",
+        "if words.tag == attempt.tag and words.at >= attempt.begun:",
+        "if words.tag == attempt.tag:",
+        STARTS,
+    ),
+    Fault(
+        "judge.py",
+        "a text that came later is blamed for a launcher's death",
+        "    timeline = with_programs(timeline)\n",
+        "",
+        ("tests/unit/policy/test_text_profiles.py",),
+    ),
 )

@@ -154,20 +154,6 @@ JUDGE_FAULTS = (
         STARTS,
     ),
     Fault(
-        "policy/start_class.py",
-        "another process's words are this launcher's",
-        "if words.tag == attempt.tag and words.at >= attempt.begun:",
-        "if words.tag == attempt.tag:",
-        STARTS,
-    ),
-    Fault(
-        "judge.py",
-        "a text that came later is blamed for a launcher's death",
-        "    timeline = with_programs(timeline)\n",
-        "",
-        ("tests/unit/policy/test_text_profiles.py",),
-    ),
-    Fault(
         "policy/seccomp.py",
         "half of the filters is enough",
         "if not any(whole <= loaded for whole in sets):",
