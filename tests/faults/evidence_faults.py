@@ -207,7 +207,7 @@ EVIDENCE_FAULTS = (
         "a snapd of which only systemd tells is overlooked",
         "if pid and pid not in known and change.unit.active_state in _UP:",
         "if not pid and change.unit.active_state in _UP:",
-        STARTS,
+        POLICY,
     ),
     Fault(
         "policy/daemons.py",
@@ -221,7 +221,7 @@ EVIDENCE_FAULTS = (
         "the READY of the snapd before counts for this one",
         "number = bisect_left(actives, daemon.since)",
         "number = 0",
-        STARTS,
+        POLICY,
     ),
     Fault(
         "policy/system_key.py",
