@@ -6,8 +6,8 @@ from __future__ import annotations
 from tests.faults.fault import Fault
 
 LANGUAGE = ("tests/unit/scenario/test_sweep.py",)
-CARRYING_OUT = ("tests/unit/test_running_sweep.py",)
-RESUMING = ("tests/unit/test_running_resume.py", "tests/unit/test_running_resume_refused.py")
+CARRYING_OUT = ("tests/unit/swept/test_running_sweep.py",)
+RESUMING = ("tests/unit/swept/test_running_resume.py", "tests/unit/swept/test_running_resume_refused.py")
 CHOOSING = ("tests/unit/cli/test_resume.py",)
 SUMMARY = ("tests/unit/test_results_sweep.py",)
 JUDGING = ("tests/unit/judge/test_after_cut.py",)

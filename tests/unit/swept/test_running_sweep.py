@@ -29,25 +29,8 @@ from tests.unit.paper_sweep import (
     PaperMachine,
     budget,
     carry_out,
-    four_states,
     left_in,
-    without_qemu,
 )
-
-
-@pytest.fixture(autouse=True)
-def _no_qemu(monkeypatch: pytest.MonkeyPatch) -> None:
-    without_qemu(monkeypatch)
-
-
-@pytest.fixture
-def recording(tmp_path: Path) -> Recording:
-    return four_states(tmp_path / "made")
-
-
-@pytest.fixture
-def lab(tmp_path: Path, recording: Recording) -> PaperLab:
-    return PaperLab(tmp_path, recording)
 
 
 def runs(lab: PaperLab) -> list[Path]:

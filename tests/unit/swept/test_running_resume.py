@@ -25,34 +25,11 @@ from tests.unit.paper_sweep import (
     budget,
     carry_out,
     directory_of,
-    four_states,
     interrupt,
     left_in,
     resume,
     summary_of,
-    without_qemu,
 )
-
-
-@pytest.fixture(autouse=True)
-def _no_qemu(monkeypatch: pytest.MonkeyPatch) -> None:
-    without_qemu(monkeypatch)
-
-
-@pytest.fixture
-def recording(tmp_path: Path) -> Recording:
-    return four_states(tmp_path / "made")
-
-
-@pytest.fixture
-def lab(tmp_path: Path, recording: Recording) -> PaperLab:
-    return PaperLab(tmp_path, recording)
-
-
-@pytest.fixture
-def again(tmp_path: Path, recording: Recording) -> PaperLab:
-    """The lab of the call that goes on."""
-    return PaperLab(tmp_path, recording)
 
 
 def outcomes(summary: SweepSummary | None) -> list[tuple[str, str, int, str]]:
