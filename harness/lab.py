@@ -291,7 +291,7 @@ class Lab:
                 record.write(_started(self.options.qemu, accelerator))
                 change(instance)
                 heard = instance.channel(WITNESS_PORT), record.hear, lambda: watch.number, record.clock
-                witness = life.enter_context(Witness(*heard, wants.is_point))
+                witness = life.enter_context(Witness(*heard, wants.is_awaited))
                 instance.cont()
                 return instance, witness
 

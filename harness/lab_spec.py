@@ -15,7 +15,7 @@ from harness.image.build import Image
 from harness.image.starts import Start
 from harness.machine import PAYLOAD_SERIAL
 from harness.model.fault import SNAPD, Slow
-from harness.model.occurrence import Occurrence
+from harness.model.occurrence import Held, Occurrence
 from harness.model.plan import Plan
 from harness.model.point import Point, TimePassed, is_reached
 from harness.model.repeat import Perturbation
@@ -90,8 +90,10 @@ class Wants:
         """Words for the kernel's command line: the host makes a guest panic by an interrupt."""
         return ("unknown_nmi_panic",) if self.panics else ()
 
-    def is_point(self, occurrence: Occurrence) -> bool:
+    def is_awaited(self, occurrence: Occurrence) -> bool:
         """Whether a step of the plan may wait for this."""
+        if isinstance(occurrence, Held):
+            return True
         points = (point for point in self.points if not isinstance(point, TimePassed))
         return any(is_reached(point, occurrence) for point in points)
 

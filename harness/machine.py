@@ -30,6 +30,7 @@ from harness.machine_power import Change as PowerChange
 from harness.machine_power import Power
 from harness.model.event import MemoryRead
 from harness.model.observation import Look
+from harness.model.occurrence import Held
 from harness.model.plan import (
     Check,
     ConnectPlug,
@@ -47,6 +48,7 @@ from harness.qemu.instance import Instance
 
 LOOK_SECONDS = 30.0  # nominal: a look itself takes 1 to 3 s under TCG
 TWINS_SECONDS = 120.0  # nominal: one takes 2 to 5 s under TCG, and the witness gives each 30 s
+KEPT_SECONDS = 30.0  # nominal: the witness starts 2 to 4 s before the first unit that matters under TCG
 LOG_IN_SECONDS = 20.0  # nominal: of one attempt, since a guest without network lets it hang
 PAYLOAD_SERIAL = "payload"
 _PAYLOAD = "/run/revert-safety/payload"
@@ -209,8 +211,13 @@ class Machine:
         self.shell.run(f"sh {TAKE_ORDERS} && systemctl daemon-reload", deadline)
 
     def release(self, number: int, deadline: Deadline) -> None:
-        """Let the unit of this hold start; over the witness, because commands may wait for that unit."""
-        self._given_orders.drop(number)
+        """Let the unit of this hold start; over the witness, because commands may wait for that unit.
+
+        In a boot that began with it, not before the unit was to start, if it is by then.
+        """
+        if self._given_orders.drop(number):
+            some = deadline.at_most(self.patience.seconds(KEPT_SECONDS))
+            self._witness.await_occurrence(lambda one: isinstance(one, Held) and one.hold == number, 0, some)
         self._witness.release(number, deadline)
 
     def order(self, files: Mapping[str, bytes]) -> Callable[[], None]:

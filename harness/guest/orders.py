@@ -68,10 +68,12 @@ class Orders:
         self._orders.append(_Order(hold))
         self._write()
 
-    def drop(self, number: int) -> None:
-        """Forget the hold of this number."""
+    def drop(self, number: int) -> bool:
+        """Forget the hold of this number; whether the guest's boot began with it."""
+        dropped = [order for order in self._orders if order.hold.number == number]
         self._orders = [order for order in self._orders if order.hold.number != number]
         self._write()
+        return any(order.boots for order in dropped)
 
     def put(self, files: Mapping[str, bytes]) -> None:
         """Add files, by their paths without the first slash. Raises Mistake when there is no room."""

@@ -19,7 +19,7 @@ from harness.image.starts import Start
 from harness.lab import Lab, Prepared
 from harness.lab_spec import AfterCut, LabOptions, Wants, wants_of
 from harness.model.clock import GuestTime, HostTime
-from harness.model.occurrence import UnitChanged
+from harness.model.occurrence import Held, UnitChanged
 from harness.model.plan import AwaitPoint, PlannedStep, RebootGuest
 from harness.model.point import TimePassed, UnitReady
 from harness.model.repeat import Perturbation
@@ -170,4 +170,6 @@ def test_what_a_plan_wants_is_read_off_its_steps(how: RebootHow) -> None:
     told = (
         UnitChanged(at=GuestTime(1), unit=unit(name, "active")) for name in ("snapd.service", "a.service")
     )
-    assert [wants.is_point(one) for one in told] == [True, False]
+    assert [wants.is_awaited(one) for one in told] == [True, False]
+    held = Held(at=GuestTime(2), hold=1, since=GuestTime(1), over=False)
+    assert NOTHING.is_awaited(held), "a release waits for it"

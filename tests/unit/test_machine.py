@@ -5,14 +5,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from harness.guest.orders import Orders
 from harness.host.deadline import Deadline, Patience
 from harness.machine import Machine
 from harness.model.clock import GuestTime
 from harness.model.occurrence import Executed, Occurrence
+from harness.model.plan import HoldUnit
 from harness.model.point import ProgramExecuted, TimePassed
 from harness.model.scenario import RebootHow
 from harness.model.wire import Hello
@@ -70,13 +73,17 @@ class Paper:
     def occurred(self) -> int:
         return len(self.told)
 
+    def release(self, number: int, _: Deadline) -> None:
+        self.done.append(("release", number))
+
     def await_occurrence(self, matches: Callable[[Occurrence], bool], since: int, _: Deadline) -> int | None:
+        self.done.append(("wait", since))
         numbered = enumerate(self.told, 1)
         return next((n for n, one in numbered if n > since and matches(one)), None)
 
 
-def machine_of(paper: Any) -> Machine:
-    return Machine(paper, paper, paper, paper, Patience())
+def machine_of(paper: Any, orders: Orders | None = None) -> Machine:
+    return Machine(paper, paper, paper, paper, Patience(), orders)
 
 
 def soon() -> Deadline:
@@ -112,6 +119,22 @@ def test_each_reboot_waits_for_a_boot_other_than_the_one_that_ended() -> None:
         machine.reboot(how, soon(), held=True)
     waited = [one[1] for one in paper.done if isinstance(one, tuple)]
     assert waited == [None, "boot-id-2", "boot-id-3"]
+
+
+@pytest.mark.parametrize("begins_held", [True, False])
+def test_what_a_boot_began_with_is_released_once_it_is_kept_waiting(
+    tmp_path: Path, begins_held: bool
+) -> None:
+    paper = Paper()
+    orders = Orders(tmp_path / "orders")
+    orders.add(HoldUnit(1, "snapd.service"))
+    orders.add(HoldUnit(2, "a.service"))
+    machine = machine_of(paper, orders)
+    if begins_held:
+        machine.reboot(RebootHow.RESET, soon(), held=True)
+    paper.done.clear()
+    machine.release(1, soon())
+    assert paper.done == [("wait", 0)] * begins_held + [("release", 1)]
 
 
 def ran(program: str) -> Executed:

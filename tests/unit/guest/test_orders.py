@@ -70,7 +70,7 @@ def test_a_release_and_a_boot_take_orders_back(orders: Orders, tmp_path: Path) -
     assert held(unpacked(orders, tmp_path / "second")) == {"1"}, "the others were for one boot's beginning"
     orders.booted()
     assert held(unpacked(orders, tmp_path / "third")) == {"1"}
-    orders.drop(1)
+    assert orders.drop(1), "a boot has had it"
     assert unpacked(orders, tmp_path / "fourth") == set()
     assert orders.disk.stat().st_size == SIZE
 
