@@ -22,7 +22,7 @@ FILES = [
     "scenarios/core-revert/2.49-2.57.6-2.49.yaml",
     "scenarios/control/2.57.6-2.68.3-2.57.6-key-put-back.yaml",
     "scenarios/core-revert/held-2.57.6-2.68.3-2.57.6.yaml",
-    "scenarios/faults/cut-in-regeneration.yaml",
+    "scenarios/core-revert/cut-2.57.6-2.68.3-2.57.6.yaml",
     "scenarios/faults/sweep-revert-2.57.6-2.68.3-2.57.6.yaml",
     "tests/golden/everything.yaml",
 ]
