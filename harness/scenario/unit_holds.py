@@ -21,7 +21,7 @@ from harness.model.scenario import (
 )
 from harness.model.spans import Span
 from harness.scenario import durations
-from harness.scenario.sequence import ends_boot
+from harness.scenario.sequence import all_of, ends_boot
 from harness.scenario.shapes import Duration, Field, Record, Schema, Text
 from harness.scenario.source import Node, Problems, Table
 
@@ -152,7 +152,7 @@ class UnitHolds:
         change = step.step if isinstance(step, During) else step
         if not isinstance(change, Install | Refresh | Revert | Remove | Connect | Disconnect):
             return
-        inner = step.do if isinstance(step, During) else ()
+        inner = [each for done in step.do for each in all_of(done)] if isinstance(step, During) else []
         is_cut = any(ends_boot(each) or each == Release(each.span, _SNAPD) for each in inner)
         restarts = isinstance(change, Refresh | Revert) and change.snap == "core"
         if held.boots or (restarts and not is_cut):

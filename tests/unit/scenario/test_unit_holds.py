@@ -157,9 +157,12 @@ def test_a_mistake(
     assert any(each.startswith(f"s.yaml:{line}:{column}: ") and says in each for each in told), told
 
 
-def test_what_can_be_done_although_snapd_is_held(plan_of_steps: PlanOfSteps) -> None:
+@pytest.mark.parametrize(
+    "release", ["release: snapd.service", "{fault: {failing: snap-seccomp}, do: [release: snapd.service]}"]
+)
+def test_what_can_be_done_although_snapd_is_held(plan_of_steps: PlanOfSteps, release: str) -> None:
     steps = (
         "  - hold: snapd.service\n  - remove: witness\n"
-        '  - during: {refresh: {core: "2.68.3"}}\n    do: [release: snapd.service]'
+        f'  - during: {{refresh: {{core: "2.68.3"}}}}\n    do: [{release}]'
     )
     assert ReleaseUnit(1, "snapd.service") in after(plan_of_steps(steps), "12")
