@@ -279,7 +279,9 @@ class Lab:
             files = Files(directory, initrd, disk.disk, prepared.payload, orders.disk if orders else None)
             spec = machine_spec(self.options, prepared.image, accelerator, files, different, start, wants)
             watch = BootWatch(
-                record, ConsoleFollower(directory.console), before=1 if isinstance(start, Start) else 0
+                record,
+                ConsoleFollower(directory.console),
+                before=wants.boots_before if isinstance(start, Start) else 0,
             )
             watch.begin("the machine was started")
 

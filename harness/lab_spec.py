@@ -16,7 +16,7 @@ from harness.image.starts import Start
 from harness.machine import PAYLOAD_SERIAL
 from harness.model.fault import SNAPD, Slow
 from harness.model.occurrence import Held, Occurrence
-from harness.model.plan import Plan
+from harness.model.plan import Boot, Plan, RebootGuest
 from harness.model.point import Point, TimePassed, is_reached
 from harness.model.repeat import Perturbation
 from harness.model.scenario import MachineOptions, RebootHow
@@ -76,7 +76,7 @@ class Wants:
     """What a plan wants of its machine from the first step on: not in the start, which others share.
 
     `panics` and `power_cuts` say that it ends boots so, `points` what it waits for, `swept` that what is
-    written to its disk is kept.
+    written to its disk is kept. `boots_before` is how many boots its start has.
     """
 
     machine: MachineOptions = field(default_factory=MachineOptions)
@@ -84,6 +84,7 @@ class Wants:
     power_cuts: bool = False
     points: tuple[Point, ...] = ()
     swept: bool = False
+    boots_before: int = 0
 
     @property
     def kernel(self) -> tuple[str, ...]:
@@ -101,7 +102,8 @@ class Wants:
 def wants_of(plan: Plan) -> Wants:
     """What a plan wants of its machine."""
     panics, cuts = plan.reboots(RebootHow.PANIC), plan.reboots(RebootHow.POWER_CUT)
-    return Wants(plan.machine, panics, cuts, plan.points, plan.sweep is not None)
+    boots = sum(isinstance(step.action, Boot | RebootGuest) for step in plan.start)
+    return Wants(plan.machine, panics, cuts, plan.points, plan.sweep is not None, boots)
 
 
 def first_order(plan: Plan) -> str:

@@ -245,13 +245,14 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What is installed before the first step."""
+    """What is installed before the first step, and what is done `then`."""
 
     span: Span
     core: str
     snaps: tuple[str, ...] = ()
     connections: tuple[str, ...] = ()
     names: Mapping[str, Span] = field(default_factory=dict)
+    then: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

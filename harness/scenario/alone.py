@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from harness.model.plan import (
     Action,
@@ -26,6 +27,7 @@ from harness.model.plan import (
     RebootGuest,
     RunCommand,
     SnapRef,
+    SwitchOff,
 )
 from harness.model.scenario import MachineOptions, RebootHow
 
@@ -100,10 +102,21 @@ def _steps(plan: Plan, start: Start, core: SnapRef) -> Iterator[PlannedStep]:
         yield PlannedStep(str(number), title, action, timeout)
 
 
+def _installations(plan: Plan, start: Start) -> Iterator[tuple[str, Action, float]]:
+    """The plan's start, without what it does when all is installed."""
+    times, core = plan.timeouts, start.core.entry if start.core else ""
+    for step in takewhile(lambda step: not isinstance(step.action, Look), plan.start):
+        yield step.title, step.action, step.timeout
+    yield "look after the start", Look("after the start", core), times.command
+    settled = Look("at the end of the start", core, boot_end=True)
+    yield f"look {settled.reason}, once it has settled", settled, times.settle
+    yield "switch off", SwitchOff(), times.step
+
+
 def _actions(plan: Plan, start: Start, core: SnapRef) -> Iterator[tuple[str, Action, float]]:
     times = plan.timeouts
-    for step in plan.start:
-        yield step.title, step.action, step.timeout
+    if plan.start:
+        yield from _installations(plan, start)
     yield "boot", Boot(), times.boot
     if core != start.core:
         yield f"refresh core to {core.entry}", InstallSnap(core, refresh=True), times.step

@@ -9,7 +9,16 @@ from typing import Any
 
 from harness.model.invariants import INVARIANTS
 from harness.model.repeat import Perturb
-from harness.model.scenario import Control, MachineOptions, Scenario, Start, Timeouts
+from harness.model.scenario import (
+    Control,
+    MachineOptions,
+    Reboot,
+    RebootHow,
+    Scenario,
+    Start,
+    Step,
+    Timeouts,
+)
 from harness.model.spans import Span
 from harness.scenario import durations, source
 from harness.scenario.amounts import Days, Size, Whole
@@ -17,7 +26,7 @@ from harness.scenario.holds import HOLD, note_repeated
 from harness.scenario.repeat import REPEAT
 from harness.scenario.shapes import Choice, Duration, Field, Filled, ListOf, OneOrMore, Record, Text
 from harness.scenario.source import Node, Problems, Scalar, Table
-from harness.scenario.steps import CONNECTION, STEP
+from harness.scenario.steps import CONNECTION, START_STEP, STEP
 from harness.scenario.sweep import NOT_REPEATED, SWEEP, note_impossible
 from harness.scenario.vary import VARY, broken_variables, expand
 
@@ -27,6 +36,7 @@ _START = Record(
         "core": Field(Text("a core of the catalogue"), "the core to begin with", required=True),
         "snaps": Field(ListOf(Text("the name of a snap")), "snaps to install"),
         "connections": Field(ListOf(CONNECTION), "connections besides those that the catalogue gives"),
+        "then": Field(ListOf(START_STEP), "what else all have in common that start alike, in order"),
     },
 )
 _TIMEOUTS = Record(
@@ -180,7 +190,12 @@ def _start(filled: Filled | None, span: Span, problems: Problems) -> Start:
         if scalar.text in names:
             problems.add(scalar.span, f"{scalar.text!r} is given twice, first at {names[scalar.text]}")
         names[scalar.text] = scalar.span
-    return Start(filled.span, core.text, _texts(snaps), _texts(connections), names)
+    then: tuple[Step, ...] = filled.get("then", ())
+    for step in then:
+        if isinstance(step, Reboot) and step.how not in (RebootHow.CLEAN, RebootHow.RESET):
+            message = f"a start has no 'reboot: {step.how}'"
+            problems.add(step.span, message, expected="clean or reset", hint="put it into 'steps'")
+    return Start(filled.span, core.text, _texts(snaps), _texts(connections), names, then)
 
 
 def _timeouts(filled: Filled | None, problems: Problems) -> Timeouts:

@@ -85,6 +85,7 @@ class Emitter:
         self._takes_commands = True
         self._look_waits = False
         self._under_way = False
+        self._starting = True
         self._following: Step | None = None
 
     def emit(self) -> tuple[PlannedStep, ...]:
@@ -113,11 +114,12 @@ class Emitter:
             self._take(Connect(start.names.get(connection, start.span), *split_connection(connection)))
         self._unconnected += start.connections
         self._connect_possible()
-        self._look("after the start")
-        # Without checks and twins, so that scenarios that start alike differ in nothing until here.
-        look = Look("at the end of the start", start.core, boot_end=True)
-        self._add(f"look {look.reason}, once it has settled", look, self._timeouts.settle)
+        self._look("after the start", boot_end=bool(start.then))
+        self._steps(start.then, None)
+        self._end_boot("the start")
         self._add("switch off", SwitchOff(), self._timeouts.step)
+        self._starting = False
+        self._core_stayed = True
         self._boot += 1
         self._add("boot", Boot(), self._timeouts.boot)
         self._look_at_boot()
@@ -274,7 +276,7 @@ class Emitter:
         if not self._look_waits:
             self._look(f"at boot {self._boot}", boot_end=True)
 
-    def _end_boot(self) -> None:
+    def _end_boot(self, of: str = "") -> None:
         """A boot that nothing has changed since its settled look needs no other.
 
         A look that only followed a change of revision is left out before the settled one. After an
@@ -286,15 +288,19 @@ class Emitter:
         if isinstance(last.action, Look) and _changes_revision(before.action):
             self._planned.pop()
             self._numbers.back()
-        self._look(f"at the end of boot {self._boot}", boot_end=True)
+        self._look(f"at the end of {of or f'boot {self._boot}'}", boot_end=True)
 
     def _look(self, reason: str, *, boot_end: bool = False) -> None:
-        """No look while a change is under way: whose policy it would show is not settled then."""
+        """No look while a change is under way: whose policy it would show is not settled then.
+
+        In the start there are neither checks nor twins, so that scenarios that start alike differ in nothing.
+        """
         if self._under_way or self._faults.frozen:
             return
         self._await_ready()
-        checks = checks_for(self._scenario, self._sequence) if boot_end else ()
-        twins = boot_end and self._twins_are_alike()
+        judged = boot_end and not self._starting
+        checks = checks_for(self._scenario, self._sequence) if judged else ()
+        twins = judged and self._twins_are_alike()
         look = Look(reason, self._sequence.core, boot_end, checks, twins)
         title = f"look {reason}" + ", once it has settled" * boot_end + ", with twins" * twins
         timeouts = self._timeouts

@@ -31,6 +31,11 @@ _TROUBLES = tuple(trouble.name for trouble in TROUBLES)
 _ABOUT_SERVICES = ("policy-from-running-snapd", "units-healthy")
 
 
+def steps_of(scenario: Scenario) -> Iterator[Step]:
+    """All steps of a scenario, those of its start and those that happen during others too."""
+    return all_steps((*scenario.start.then, *scenario.steps))
+
+
 def all_steps(steps: Iterable[Step]) -> Iterator[Step]:
     """The steps with those that happen during others, in the order of the file."""
     for step in steps:
@@ -43,14 +48,14 @@ def all_steps(steps: Iterable[Step]) -> Iterator[Step]:
 
 def snaps_used(scenario: Scenario) -> tuple[str, ...]:
     """The service snaps that are ever installed, in the order in which they are."""
-    installed = (step.snap for step in all_steps(scenario.steps) if isinstance(step, Install))
+    installed = (step.snap for step in steps_of(scenario) if isinstance(step, Install))
     return tuple(dict.fromkeys((*scenario.start.snaps, *installed)))
 
 
 def cores_used(scenario: Scenario) -> tuple[tuple[str, Span], ...]:
     """The cores that are ever installed, each with the place of its name, in the order of their use."""
     start = scenario.start
-    steps = (step for step in all_steps(scenario.steps) if isinstance(step, Refresh) and step.snap == "core")
+    steps = (step for step in steps_of(scenario) if isinstance(step, Refresh) and step.snap == "core")
     return ((start.core, start.names.get(start.core, start.span)), *((step.to, step.span) for step in steps))
 
 
@@ -81,12 +86,12 @@ class Lookup:
                 self._reexecs(core, span)
         for snap in scenario.start.snaps:
             self._service_snap(snap, scenario.start.names.get(snap, scenario.start.span))
-        for step in all_steps(scenario.steps):
+        for step in steps_of(scenario):
             self._step(step)
 
     def check_own_names(self) -> None:
         """Check what the scenario itself must have: its units, services, invariants and cores."""
-        for step in all_steps(self._scenario.steps):
+        for step in steps_of(self._scenario):
             if isinstance(step, WaitUnit | HoldStart):
                 self._snap_unit(step.unit, step.span)
             if isinstance(step, When) and isinstance(step.point, UnitReady):

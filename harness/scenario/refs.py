@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from harness.model.catalogue import Catalogue
 from harness.model.plan import SnapRef
 from harness.model.scenario import Refresh, Scenario
-from harness.scenario.names import all_steps, cores_used, snaps_used
+from harness.scenario.names import cores_used, snaps_used, steps_of
 
 DEFAULT = "default"
 
@@ -43,7 +43,7 @@ def refs_of(scenario: Scenario, catalogue: Catalogue) -> Refs:
     snaps = [refs.snap(snap) for snap in snaps_used(scenario)]
     refreshed = [
         refs.snap(step.snap, step.to)
-        for step in all_steps(scenario.steps)
+        for step in steps_of(scenario)
         if isinstance(step, Refresh) and step.snap != "core"
     ]
     return Refs(catalogue, refs.wanted, tuple(dict.fromkeys([*cores, *snaps, *refreshed])))

@@ -5,14 +5,14 @@ from __future__ import annotations
 
 from harness.scenario import catalogue, decode, gate
 from harness.scenario.shapes import Schema
-from harness.scenario.steps import step_schema
+from harness.scenario.steps import StepOf, step_schema
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def schema() -> Schema:
     """The schema of a scenario file."""
-    steps = {"step": step_schema(changes_only=False), "change": step_schema(changes_only=True)}
+    steps = {of.definition: step_schema(of) for of in StepOf}
     return {"$schema": _DIALECT, "title": "a scenario", **decode.DOCUMENT.schema(), "$defs": steps}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, cast
 
 from harness.model.scenario import (
@@ -60,13 +61,15 @@ CONNECTION = Text("'snap:plug' or 'snap:plug snap:slot'", r"[a-z0-9-]+:[a-z0-9-]
 class StepKind:
     """A verb: its keys (the first is the verb itself), and what they become.
 
-    `is_change` marks what snapd carries out as a change, which other steps can happen `during`.
+    `is_change` marks what snapd carries out as a change, which other steps can happen `during`, and
+    `in_start` what needs nothing of the machine that a start does not have.
     """
 
     summary: str
     fields: Mapping[str, Field]
     make: Callable[[Span, Mapping[str, Any]], Step]
     is_change: bool = False
+    in_start: bool = False
 
     @property
     def word(self) -> str:
@@ -128,14 +131,27 @@ class _Wait:
         return {"anyOf": [{"const": "settled"}, *(record.schema() for record in records)]}
 
 
-class _OneStep:
-    """A step: a mapping with the verb as its key, one of those `kinds` that are wanted here."""
+class StepOf(Enum):
+    """Where a step stands, and so which ones there are: what it is called in messages and in the schema."""
 
-    def __init__(self, *, changes_only: bool) -> None:
-        self._changes_only = changes_only
+    STEPS = "step"
+    DURING = "change"
+    START = "step of a start"
+
+    @property
+    def definition(self) -> str:
+        """Its name in the schema."""
+        return self.value.replace(" ", "-")
+
+
+class _OneStep:
+    """A step: a mapping with the verb as its key, one of those that there are where it stands."""
+
+    def __init__(self, of: StepOf) -> None:
+        self._of = of
 
     def read(self, node: Node, at: str, problems: Problems) -> Step | None:
-        kinds = _kinds(changes_only=self._changes_only)
+        kinds = _kinds(self._of)
         if not isinstance(node, Table):
             hint = (
                 f"did you mean '{node.text}: …'?" if isinstance(node, Scalar) and node.text in kinds else ""
@@ -169,12 +185,11 @@ class _OneStep:
             problems.add(node.span, f"{at} is empty", expected=f"one of {', '.join(kinds)}")
         else:
             first = node.entries[0][0]
-            what = "change" if self._changes_only else "step"
-            problems.unknown(first.span, what, first.text, kinds)
+            problems.unknown(first.span, self._of.value, first.text, kinds)
         return None
 
     def schema(self) -> Schema:
-        return {"$ref": "#/$defs/change" if self._changes_only else "#/$defs/step"}
+        return {"$ref": f"#/$defs/{self._of.definition}"}
 
 
 def split_connection(text: str) -> tuple[str, str]:
@@ -200,8 +215,9 @@ def _fields(word: str, shape: Shape[Any], summary: str, **others: Field) -> dict
     return {word: Field(shape, summary, required=True), **others}
 
 
-STEP: Shape[Step] = _OneStep(changes_only=False)
-CHANGE: Shape[Step] = _OneStep(changes_only=True)
+STEP: Shape[Step] = _OneStep(StepOf.STEPS)
+CHANGE: Shape[Step] = _OneStep(StepOf.DURING)
+START_STEP: Shape[Step] = _OneStep(StepOf.START)
 
 STEP_KINDS: tuple[StepKind, ...] = (
     StepKind(
@@ -209,45 +225,53 @@ STEP_KINDS: tuple[StepKind, ...] = (
         _fields("install", _SNAP, "the name of a snap"),
         lambda span, v: Install(span, v["install"].text),
         is_change=True,
+        in_start=True,
     ),
     StepKind(
         "bring an installed snap to another revision: a core of the catalogue, or a variant of the snap",
         _fields("refresh", _OneSnapTo(), "the snap and what it is brought to, as in {core: NAME}"),
         lambda span, v: Refresh(span, v["refresh"][0].text, v["refresh"][1].text),
         is_change=True,
+        in_start=True,
     ),
     StepKind(
         "go back to the revision that was current before",
         _fields("revert", _SNAP, "the name of a snap"),
         lambda span, v: Revert(span, v["revert"].text),
         is_change=True,
+        in_start=True,
     ),
     StepKind(
         "remove a snap",
         _fields("remove", _SNAP, "the name of a snap"),
         lambda span, v: Remove(span, v["remove"].text),
         is_change=True,
+        in_start=True,
     ),
     StepKind(
         "connect a plug to the system's slot of the same name, or to the slot given",
         _fields("connect", CONNECTION, CONNECTION.what),
         lambda span, v: Connect(span, *split_connection(v["connect"].text)),
+        in_start=True,
     ),
     StepKind(
         "disconnect a plug",
         _fields("disconnect", CONNECTION, CONNECTION.what),
         lambda span, v: Disconnect(span, *split_connection(v["disconnect"].text)),
+        in_start=True,
     ),
     StepKind(
         "end this boot (clean: the guest shuts down; reset: the reset button; kill: QEMU is killed;"
         " power-cut: and what was not flushed is lost; panic: the kernel's) and wait for the next",
         _fields("reboot", Choice("kind of reboot", tuple(RebootHow)), f"one of {', '.join(RebootHow)}"),
         lambda span, v: Reboot(span, RebootHow(v["reboot"])),
+        in_start=True,
     ),
     StepKind(
         "wait until the boot has settled, a command succeeds, a unit is in a state, or one is held",
         _fields("wait", _Wait(), _WAITS),
         _wait,
+        in_start=True,
     ),
     StepKind(
         "keep a unit from starting, from its next start on: until its release, for a time, or until a command"
@@ -281,6 +305,7 @@ STEP_KINDS: tuple[StepKind, ...] = (
         "run a shell command in the guest as root; a status other than 0 ends the run as an error",
         _fields("run", _COMMAND, "a shell command"),
         lambda span, v: Run(span, v["run"].text),
+        in_start=True,
     ),
     StepKind(
         "start a change without waiting for it, and carry out `do` while it is under way",
@@ -295,11 +320,17 @@ STEP_KINDS: tuple[StepKind, ...] = (
 )
 
 
-def _kinds(*, changes_only: bool) -> Mapping[str, StepKind]:
-    return {kind.word: kind for kind in STEP_KINDS if kind.is_change or not changes_only}
+def _kinds(of: StepOf) -> Mapping[str, StepKind]:
+    match of:
+        case StepOf.STEPS:
+            return {kind.word: kind for kind in STEP_KINDS}
+        case StepOf.DURING:
+            return {kind.word: kind for kind in STEP_KINDS if kind.is_change}
+        case StepOf.START:
+            return {kind.word: kind for kind in STEP_KINDS if kind.in_start}
 
 
-def step_schema(*, changes_only: bool) -> Schema:
-    """JSON schema of one step, or of one that is a change."""
-    kinds = _kinds(changes_only=changes_only).values()
+def step_schema(of: StepOf) -> Schema:
+    """JSON schema of one step, where it stands."""
+    kinds = _kinds(of).values()
     return {"oneOf": [Record(kind.word, kind.fields).schema() | {"title": kind.summary} for kind in kinds]}
