@@ -8,13 +8,17 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 pytest_plugins = ["pytester"]
 
 # No test is timed: a shared host can lose half of its CPU to others.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+# For those who ask whether a test fails, and not for the smallest example.
+settings.register_profile(
+    "noticing", settings.get_profile("untimed"), phases=(Phase.explicit, Phase.generate)
+)
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 

@@ -40,6 +40,7 @@ FAULTS = (
     *SWEEP_FAULTS,
 )
 
+_OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "--hypothesis-profile=noticing")
 _NOTICED = 1  # pytest's exit status when a test failed
 
 
@@ -72,7 +73,7 @@ def _try(fault: Fault, copy: Path) -> str:
     whole = source.read_text()
     try:
         source.write_text(fault.applied(whole))
-        argv = [sys.executable, "-B", "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *fault.tests]
+        argv = [sys.executable, "-B", "-m", "pytest", *_OPTIONS, *fault.tests]
         ended = run(argv, check=False, cwd=copy, env={**os.environ, "PYTHONPATH": str(copy)})
     except ValueError as error:
         return f"does not apply: {error}"
