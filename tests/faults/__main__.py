@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from harness.errors import TimedOut
 from harness.host.process import run
 from tests.faults.cut_faults import CUT_FAULTS
 from tests.faults.evidence_faults import EVIDENCE_FAULTS
@@ -41,6 +42,7 @@ FAULTS = (
 )
 
 _OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "--hypothesis-profile=noticing")
+_LONGEST = 600.0  # seconds
 _NOTICED = 1  # pytest's exit status when a test failed
 
 
@@ -74,9 +76,13 @@ def _try(fault: Fault, copy: Path) -> str:
     try:
         source.write_text(fault.applied(whole))
         argv = [sys.executable, "-B", "-m", "pytest", *_OPTIONS, *fault.tests]
-        ended = run(argv, check=False, cwd=copy, env={**os.environ, "PYTHONPATH": str(copy)})
+        ended = run(
+            argv, check=False, cwd=copy, timeout=_LONGEST, env={**os.environ, "PYTHONPATH": str(copy)}
+        )
     except ValueError as error:
         return f"does not apply: {error}"
+    except TimedOut:
+        return "tests hang"
     finally:
         source.write_text(whole)
     if ended.returncode == _NOTICED:
