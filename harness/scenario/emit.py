@@ -114,7 +114,9 @@ class Emitter:
             self._take(Connect(start.names.get(connection, start.span), *split_connection(connection)))
         self._unconnected += start.connections
         self._connect_possible()
-        self._look("after the start", boot_end=bool(start.then))
+        self._look("after the start")
+        if start.then:
+            self._end_boot("the installations")
         self._steps(start.then, None)
         self._end_boot("the start")
         self._add("switch off", SwitchOff(), self._timeouts.step)

@@ -42,7 +42,8 @@ def looks(plan: Plan) -> list[tuple[str, str, bool]]:
 def test_it_is_followed_and_looked_at(plans: Plans) -> None:
     (plan,) = plans(TEXT)
     assert looks(plan) == [
-        ("after the start", "2.57.6", True),
+        ("after the start", "2.57.6", False),
+        ("at the end of the installations", "2.57.6", True),
         ("at boot 2", "2.57.6", True),
         ("after install witness", "2.57.6", False),
         ("at the end of the start", "2.68.3", True),
