@@ -2,7 +2,8 @@
 """The designs that were proposed in 2017, each as what it changes of the release that it is applied to.
 
 A design is a variant of a replica: the core ``2.25`` with the design ``profiles-v2`` is 2.25 as it would have
-been with that.
+been with that. Its launcher comes with the core at any release, as it always did on Ubuntu Core: what a design
+changes of a launcher would not be reached on a classic guest, where 2.24 executes the image's.
 """
 
 from __future__ import annotations
@@ -12,14 +13,15 @@ from dataclasses import dataclass, replace
 
 from harness.replica import vocabulary
 from harness.replica.release import Choice, Form, Release, Unknown, Wait
-from harness.replica.releases import RELEASES
+from harness.replica.releases import OUT_ALREADY, RELEASES
 
 
 @dataclass(frozen=True, slots=True)
 class Design:
     """`summary` is for people; `apply` gives the release as it would have been.
 
-    `newer_alone` says that it helps when only the newer release has it: the older one was out already.
+    `newer_alone` says that it was proposed for what was still to come: a release that was out already
+    stays as it was.
     """
 
     summary: str
@@ -68,6 +70,7 @@ def _reverted_rules(one: Release) -> Release:
 
 
 DESIGNS: Mapping[str, Design] = {
+    "as-it-was": Design("nothing is different", lambda one: one),
     "profiles-v2": Design(
         "a new directory for the new syntax", _seccomp(directory="seccomp/profiles-v2"), newer_alone=True
     ),
@@ -102,4 +105,8 @@ def release_of(name: str, design: str = "") -> Release:
     :raise KeyError: there is no such release or design.
     """
     release = RELEASES[name]
-    return replace(DESIGNS[design].apply(release), design=design) if design else release
+    if not design:
+        return release
+    proposed = DESIGNS[design]
+    made = release if proposed.newer_alone and name in OUT_ALREADY else proposed.apply(release)
+    return replace(made, design=design, run=replace(made.run, launcher_of_core=True))

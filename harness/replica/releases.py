@@ -97,3 +97,6 @@ RELEASES: Mapping[str, Release] = {
     release.name: release for release in (_R24, _R25, _R26_4, _R26_5, _R27, _R28, _R29, _R32)
 }
 """Every release that there is a replica of, by its version."""
+
+OUT_ALREADY = frozenset({"2.24"})
+"""What everybody had when the designs were proposed: 2.25 and later were still to come as core snaps."""
