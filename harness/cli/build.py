@@ -35,7 +35,7 @@ def options(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         metavar="NAME",
         help="an image, core or snap of the catalogue, or a scenario or gate file, for what it needs;"
-        " all of the catalogue by default",
+        " by default all entries of the catalogue, without the cores that designs make of them",
     )
     add("--catalogue", type=Path, metavar="FILE", help="what names stand for (images/catalogue.yaml)")
     sources.options(parser)
@@ -47,7 +47,8 @@ def carry_out(arguments: argparse.Namespace) -> int:
     table = makers(catalogue)
     scenarios = {name: _of_scenario(name, catalogue) for name in arguments.names if name.endswith(".yaml")}
     _require_known(arguments.names, table | scenarios)
-    chosen = {name: makes for name, makes in table.items() if name in (arguments.names or table)} | scenarios
+    names = arguments.names or _entries(catalogue)
+    chosen = {name: makes for name, makes in table.items() if name in names} | scenarios
     with terminate_on_signals():
         workshop = open_workshop(
             _tell,
@@ -69,6 +70,12 @@ def makers(catalogue: Catalogue) -> dict[str, list[Make]]:
     for name, snap in catalogue.snaps.items():
         made.setdefault(name, []).extend(partial(build_snap, snap, variant) for variant in snap.variants)
     return made
+
+
+def _entries(catalogue: Catalogue) -> frozenset[str]:
+    """What has an entry of its own: designs make dozens of cores, of which a run needs two."""
+    cores = (name for name, core in catalogue.cores.items() if not core.designed_from)
+    return frozenset((*catalogue.images, *cores, *catalogue.snaps))
 
 
 def _of_scenario(file: str, catalogue: Catalogue) -> list[Make]:

@@ -63,7 +63,8 @@ class CoreEntry:
     package's (snapd re-executes into a core only when that version is not older than the deb's, and
     2.57.6 removes inactive cores that say less than 2.57.6). `snap_variant` names the variant of
     service snaps that runs under this core; empty means the default one. `replica` marks a core that
-    re-creates a release rather than being one.
+    re-creates a release rather than being one. `designed_from` names the core of whose entry a design made
+    this one; empty when it has an entry of its own.
     """
 
     name: str
@@ -72,6 +73,7 @@ class CoreEntry:
     claims: str = ""
     snap_variant: str = ""
     replica: bool = False
+    designed_from: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,7 +24,7 @@ from harness.model.catalogue import (
 from harness.replica.designs import DESIGNS
 from harness.replica.releases import RELEASES
 from harness.scenario import source
-from harness.scenario.shapes import Field, Filled, ListOf, MapOf, Record, Switch, Text
+from harness.scenario.shapes import Field, Filled, ListOf, MapOf, OneOrMore, Record, Switch, Text
 from harness.scenario.source import Problems, Scalar
 from harness.scenario.steps import CONNECTION
 
@@ -42,12 +43,14 @@ _IMAGE = Record(
         "deb": Field(_VERSION, "the version of snapd that the image itself carries"),
     },
 )
+ALL_DESIGNS = "all"
 _SOURCES = ("suite", "debs", "snap", "tree", "release")
 _OF_ONE_SOURCE = (
     ("version", "suite"),
     ("package", "suite"),
     ("sha256", "snap"),
     ("design", "release"),
+    ("designs", "release"),
     ("programs", "release"),
 )
 _CORE = Record(
@@ -62,6 +65,10 @@ _CORE = Record(
         "tree": Field(Text("a directory's path"), "a directory laid out as a deb's content"),
         "release": Field(_VERSION, "a release that is re-created by a replica"),
         "design": Field(Text("the name of a design"), "what is different in that replica"),
+        "designs": Field(
+            OneOrMore(Text("the name of a design, or 'all'"), 1),
+            "designs that make a core of their own each, called NAME-DESIGN; or 'all'",
+        ),
         "programs": Field(Text("a directory's path"), "the replica's programs"),
         "claims": Field(_VERSION, "the version that the core gives itself, when not the package's"),
         "snap-variant": Field(_NAME, "the variant of service snaps that runs under this core"),
@@ -107,7 +114,7 @@ def decode(root: source.Node, directory: Path, problems: Problems) -> Catalogue:
     catalogue = Catalogue(
         path=root.span.file,
         images=_entries(values, "images", partial(_image, directory)),
-        cores=_entries(values, "cores", partial(_core, directory, problems)),
+        cores=_cores(values, directory, problems),
         snaps=_entries(values, "snaps", partial(_snap, directory, problems)),
     )
     _note_unknown_variants(values, catalogue, problems)
@@ -119,6 +126,41 @@ def _entries(
 ) -> dict[str, Entry]:
     made = ((name.text, make(name, filled)) for name, filled in values.get(key, ()))
     return {name: entry for name, entry in made if entry is not None}
+
+
+def _cores(values: Mapping[str, Any], directory: Path, problems: Problems) -> dict[str, CoreEntry]:
+    """The cores, and those that their designs make of them."""
+    cores = _entries(values, "cores", partial(_core, directory, problems))
+    made: dict[str, CoreEntry] = {}
+    for name, filled in values.get("cores", ()):
+        for design in _designs(filled, problems):
+            made |= _designed(cores.get(name.text), design, {**cores, **made}, problems)
+    return cores | made
+
+
+def _designs(filled: Filled, problems: Problems) -> Iterator[Scalar]:
+    """Each design by its name, where it is given."""
+    for told in filled.get("designs", ()):
+        if told.text in DESIGNS:
+            yield told
+        elif told.text == ALL_DESIGNS:
+            yield from (Scalar(told.span, name, told.plain) for name in DESIGNS)
+        else:
+            problems.unknown(told.span, "design of a replica", told.text, (*DESIGNS, ALL_DESIGNS))
+
+
+def _designed(
+    core: CoreEntry | None, design: Scalar, others: Mapping[str, CoreEntry], problems: Problems
+) -> dict[str, CoreEntry]:
+    """The core with a design, by its name; nothing when what it is made of could not be read."""
+    if core is None or not isinstance(core.source, Replica):
+        return {}
+    name = f"{core.name}-{design.text}"
+    if name in others:
+        message = f"{design.text!r} makes a core {name!r} of {core.name!r}, and there is one already"
+        problems.add(design.span, message, hint=f"it is at {others[name].span}")
+    source = replace(core.source, design=design.text)
+    return {name: replace(core, name=name, source=source, designed_from=core.name)}
 
 
 def _image(directory: Path, name: Scalar, filled: Filled) -> ImageEntry:
@@ -157,9 +199,13 @@ def _note_strays(name: Scalar, filled: Filled, source_key: str, problems: Proble
         problems.add(name.span, f"the core {name.text!r} lacks 'programs'", expected="the replica's programs")
     if source_key == "release" and filled.get("replica") is False:
         problems.add(name.span, f"the core {name.text!r} is a replica", hint="leave 'replica: false' out")
+    if "design" in filled.values and "designs" in filled.values:
+        message = f"the core {name.text!r} has both 'design' and 'designs'"
+        problems.add(name.span, message, expected="one of them")
     for key, belongs_to in _OF_ONE_SOURCE:
         if key in filled.values and source_key != belongs_to:
-            span = filled.get(key).span
+            told = filled.get(key)
+            span = told[0].span if isinstance(told, tuple) else told.span
             problems.add(
                 span, f"'{key}' says nothing about a core made from '{source_key}'", hint="leave it out"
             )

@@ -9,6 +9,7 @@ import pytest
 
 from harness.errors import Mistake, Mistakes
 from harness.model.catalogue import Catalogue, DebFiles, Replica, SnapFileSource, SuitePackage, Tree
+from harness.replica.designs import DESIGNS
 from harness.scenario.catalogue import load_catalogue
 from harness.scenario.versions import core_version
 
@@ -42,6 +43,26 @@ def test_a_replica_is_marked_without_saying_so(tmp_path: Path) -> None:
     assert core_version(cores["old"]) == "2.25"
 
 
+def test_designs_make_cores_of_a_core(tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text(
+        "snaps: {s: {variants: {default: x, v: y}}}\n"
+        "cores: {old: {release: 2.25, programs: p, snap-variant: v, designs: [bpf, digest]}}"
+    )
+    cores = load_catalogue(file).cores
+    assert list(cores) == ["old", "old-bpf", "old-digest"]
+    assert cores["old"].source == Replica("2.25", str(tmp_path / "p"))
+    assert cores["old-bpf"].source == Replica("2.25", str(tmp_path / "p"), "bpf")
+    assert (cores["old-bpf"].replica, cores["old-bpf"].snap_variant) == (True, "v")
+    assert [core.designed_from for core in cores.values()] == ["", "old", "old"]
+
+
+def test_all_designs(tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text("cores: {old: {release: 2.25, programs: p, designs: all}}")
+    assert list(load_catalogue(file).cores) == ["old", *(f"old-{design}" for design in DESIGNS)]
+
+
 def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "images").mkdir()
     (tmp_path / "images/c.yaml").write_text("images: {i: {recipe: r.yaml}}")
@@ -72,6 +93,21 @@ def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.Monk
         ("cores: {a: {release: 2.23, programs: x}}", "1:22: unknown release of a replica '2.23'"),
         ("cores: {a: {release: 2.24}}", "1:9: the core 'a' lacks 'programs'"),
         ("cores: {a: {release: 2.24, programs: x, design: y}}", "unknown design of a replica 'y'"),
+        (
+            "cores: {a: {release: 2.24, programs: x, designs: [bqf]}}",
+            "1:51: unknown design of a replica 'bqf'",
+        ),
+        ("cores: {a: {release: 2.24, programs: x, designs: []}}", "1:50: 'designs' is empty"),
+        ("cores: {a: {release: 2.24, programs: x, designs: [all, bpf]}}", "there is one already"),
+        (
+            "cores: {a: {release: 2.24, programs: x, designs: bpf}, a-bpf: {tree: t}}",
+            "1:50: 'bpf' makes a core 'a-bpf' of 'a', and there is one already; it is at",
+        ),
+        (
+            "cores: {a: {release: 2.24, programs: x, design: bpf, designs: all}}",
+            "1:9: the core 'a' has both 'design' and 'designs'",
+        ),
+        ("cores: {a: {tree: x, designs: all}}", "1:31: 'designs' says nothing about a core made from 'tree'"),
         ("cores: {a: {release: 2.24, programs: x, replica: false}}", "1:9: the core 'a' is a replica"),
         ("cores: {a: {tree: x, programs: y}}", "'programs' says nothing about a core made from 'tree'"),
         ("cores: {a: {snap: x, replica: yes}}", "1:31: 'replica' is 'yes'; expected true or false"),
