@@ -17,9 +17,10 @@ from harness.model.clock import GuestTime, WallTime
 class PolicyKind(StrEnum):
     """The kinds of security policy that snapd writes, by file."""
 
-    SECCOMP_TEXT = (
-        "seccomp-text"  # seccomp/profiles/TAG, which snap-confine compiles at each start (until 2.26.4)
-    )
+    # seccomp/profiles/TAG, which snap-confine compiles at each start (until 2.26.4). Designs of 2017 put it into
+    # profiles-v2, or into a directory below profiles, which profiles/current may name.
+    SECCOMP_TEXT = "seccomp-text"
+    SECCOMP_POINTER = "seccomp-pointer"
     SECCOMP_SOURCE = "seccomp-source"  # seccomp/bpf/TAG.src
     SECCOMP_BIN = "seccomp-bin"  # seccomp/bpf/TAG.bin, and global.bin
     SECCOMP_BIN2 = "seccomp-bin2"  # seccomp/bpf/TAG.bin2

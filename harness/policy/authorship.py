@@ -36,6 +36,7 @@ from harness.policy.kind import (
     file_of,
     programs,
     snap_of,
+    whole_sets,
 )
 from harness.policy.life import Life, lives
 from harness.policy.profile_digests import kernel_digests, other_digests
@@ -141,15 +142,15 @@ def learn(
         for digest in digests(file):
             _enter(book, (file.kind, file.name, digest), claim)
         if file.kind in COMPILED_SECCOMP and programs(file):
-            whole.setdefault((claim.build, file.name), set()).add(digests(file))
+            whole.setdefault((claim.build, file.name), set()).update(whole_sets(file))
     for name, claim in tuple(_without_mounts(known, book, builds, writers)):
         _enter(book, (PolicyKind.MOUNT, name, NO_MOUNTS), claim)
     for file, claim in (*_of_caches(looks, known, book, builds), *_of_written_caches(writers, builds)):
         for digest in digests(file):
             _enter(book, (file.kind, file.name, digest), claim)
     claims = {item: frozenset(found.values()) for item, found in book.items()}
-    whole_sets = {key: frozenset(sets) for key, sets in whole.items()}
-    by_files = Authorship(claims, before.loaded, whole_sets, _made_by_build(claims))
+    complete = {key: frozenset(sets) for key, sets in whole.items()}
+    by_files = Authorship(claims, before.loaded, complete, _made_by_build(claims))
     return replace(by_files, loaded=_of_loaded(looks, by_files))
 
 

@@ -54,6 +54,16 @@ def digests(file: PolicyFile) -> frozenset[str]:
     return frozenset({file.sha256, *file.parts.values()})
 
 
+def whole_sets(file: PolicyFile) -> frozenset[frozenset[str]]:
+    """The sets of programs that a process has which took all of a compiled seccomp file.
+
+    That is everything in it; of a text, the one program that its launcher made, and launchers may differ.
+    """
+    if file.kind == PolicyKind.SECCOMP_TEXT:
+        return frozenset(frozenset({digest}) for digest in digests(file))
+    return frozenset({digests(file)})
+
+
 def base_name(file: PolicyFile) -> str:
     """The file's own name, as evidence shows it."""
     return file.path.rpartition("/")[2]

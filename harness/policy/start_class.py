@@ -23,6 +23,7 @@ from harness.policy.confinement import Class
 from harness.policy.daemons import Daemon
 from harness.policy.kind import COMPILED_SECCOMP, GLOBAL, base_name, programs
 from harness.policy.knowledge import Knowledge
+from harness.policy.looked_at import looked_at
 from harness.policy.part import Part, State, Surroundings, authors_of, proof_of
 from harness.policy.starts import Attempt
 from harness.policy.system_key import Guard
@@ -215,7 +216,7 @@ def _fate(boot: int, attempt: Attempt, daemon: Daemon | None, known: Knowledge) 
     said = Evidence(WITNESS, line, f"{unit.name} is {state}")
     if unit.active_state == "inactive" and unit.result in ("", "success") and attempt.chain:
         return _Fate(StartClass.STOPPED, "its launcher was told to stop", (said,))
-    gave_up = unit.result == "exit-code" and unit.exit_status == _LAUNCHER_GAVE_UP and bool(attempt.chain)
+    gave_up = unit.result == "exit-code" and unit.exit_status == _LAUNCHER_GAVE_UP and attempt.launched
     if not gave_up or daemon is None or not known.authors.whole.get((daemon.build, attempt.tag)):
         return _Fate(StartClass.DEAD, f"its launcher ended: {state}", (said,))
     fate = _blame(boot, attempt, (boot, int(change.at)), daemon, known)
@@ -225,7 +226,7 @@ def _fate(boot: int, attempt: Attempt, daemon: Daemon | None, known: Knowledge) 
 def _blame(boot: int, attempt: Attempt, at: tuple[int, int], daemon: Daemon, known: Knowledge) -> _Fate:
     files = [
         file
-        for file in known.disk.files(COMPILED_SECCOMP, attempt.tag, at)
+        for file in looked_at(attempt.tag, at, daemon.build, known)
         if known.authors.expected(daemon.build, file.kind, file.name)
     ]
     if not files:

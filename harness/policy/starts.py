@@ -21,7 +21,8 @@ from harness.policy.happened import Happened, Placed
 
 _LAUNCHER = "snap"
 _SHELL = "--shell"
-_CHAIN = (_LAUNCHER, "snap-confine", "snap-exec")
+_CONFINES = "snap-confine"
+_CHAIN = (_LAUNCHER, _CONFINES, "snap-exec")
 _OF_SNAPD = ("/usr/bin/", "/usr/lib/snapd/", "/usr/libexec/snapd/")
 
 
@@ -48,6 +49,11 @@ class Attempt:
     def went_on(self) -> bool:
         """The launcher got as far as the service's policy or program, whether or not that was read."""
         return self.filtered or any(program_of(one.of.exe) not in _CHAIN for one in self.chain)
+
+    @property
+    def launched(self) -> bool:
+        """It came as far as snap-confine, which reads policy; `snap run` may give up before."""
+        return any(program_of(one.of.exe) == _CONFINES for one in self.chain)
 
     @property
     def is_main(self) -> bool:

@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: GPL-3.0-only
-"""Gives each text of a seccomp profile the program that a launcher made of it.
+"""Gives each text of a seccomp profile the programs that launchers made of it.
 
 snap-confine until 2.26.4 compiles a text at each start, so no file holds the program that the kernel gets.
-But libseccomp makes the same of the same text: what a service was started with, while that text lay on
-disk from the launcher's execution on, is the text's program in the whole run. A filter that a compiled
-file on disk holds was taken from there.
+But libseccomp makes the same of the same text, and so does one launcher: what a service was started with,
+while that text lay on disk from the launcher's execution on, is what this launcher makes of it in the whole
+run. Where several texts lay there, it is of the one of which nothing else is known to be made. A filter that
+a compiled file on disk holds was taken from there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from harness.model.clock import GuestTime
-from harness.model.observation import PolicyFile, PolicyKind
+from harness.model.observation import PolicyKind
 from harness.model.occurrence import FileChanged, Started
 from harness.model.timeline import BootRecord, SeenLook, SeenOccurrence, Timeline
 from harness.policy.disk import Disk
@@ -23,12 +24,22 @@ _TEXT = PolicyKind.SECCOMP_TEXT
 _PROGRAMS = (PolicyKind.SECCOMP_BIN, PolicyKind.SECCOMP_BIN2)
 _LAUNCHER = "snap-confine"
 
-_Made = Mapping[tuple[str, str], str]
-"""The program's digest by the profile's name and the text's digest."""
+_Made = Mapping[tuple[str, str], tuple[str, ...]]
+"""The programs' digests by the profile's name and the text's digest."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A start of the service `name`: the launcher of this build made `program` of one of `texts`."""
+
+    name: str
+    texts: frozenset[str]
+    launcher: str
+    program: str
 
 
 def with_programs(timeline: Timeline) -> Timeline:
-    """The timeline in which the files that are texts have their programs as the part ``whole``."""
+    """The timeline in which the files that are texts have their programs as parts."""
     if not any(_has_text(boot) for boot in timeline.boots):
         return timeline
     made = _made(timeline)
@@ -43,42 +54,62 @@ def _has_text(boot: BootRecord) -> bool:
 
 
 def _made(timeline: Timeline) -> _Made:
-    """Only what is the same in every start."""
+    """Only what is the same in every start by the same launcher."""
     happened = by_boot(timeline.boots)
     looks = sorted((seen for boot in timeline.boots for seen in boot.looks), key=_order)
     disk = Disk.of(looks, happened)
+    by_launcher: dict[tuple[str, str, str], set[str]] = {}
+    open_yet = [reading for boot in happened.values() for reading in _of_starts(boot, disk)]
+    while certain := [(one, text) for one in open_yet if (text := _the_text(one, by_launcher))]:
+        for one, text in certain:
+            by_launcher.setdefault((one.name, text, one.launcher), set()).add(one.program)
+        done = {id(one) for one, _ in certain}
+        open_yet = [one for one in open_yet if id(one) not in done]
     found: dict[tuple[str, str], set[str]] = {}
-    for boot in happened.values():
-        for key, program in _of_starts(boot, disk):
-            found.setdefault(key, set()).add(program)
-    return {key: min(programs) for key, programs in found.items() if len(programs) == 1}
+    for (name, text, _), programs in by_launcher.items():
+        if len(programs) == 1:
+            found.setdefault((name, text), set()).update(programs)
+    return {key: tuple(sorted(programs)) for key, programs in found.items()}
+
+
+def _the_text(reading: _Reading, known: Mapping[tuple[str, str, str], set[str]]) -> str | None:
+    """The one text that the program can be of, so far as is known what others are made into."""
+    if len(reading.texts) == 1:
+        return min(reading.texts)
+    made: dict[str, set[str]] = {}
+    for (name, text, _), programs in known.items():
+        if name == reading.name:
+            made.setdefault(text, set()).update(programs)
+    fitting = [text for text in reading.texts if reading.program in made.get(text, {reading.program})]
+    return fitting[0] if len(fitting) == 1 else None
 
 
 def _order(seen: SeenLook) -> tuple[int, int]:
     return seen.taken.boot, seen.line
 
 
-def _of_starts(happened: Happened, disk: Disk) -> Iterator[tuple[tuple[str, str], str]]:
+def _of_starts(happened: Happened, disk: Disk) -> Iterator[_Reading]:
     for starts in happened.starts.values():
         for _, start in starts:
             filters = start.process.filters if start.process else ()
-            text = _text_read(happened, start, disk)
-            if text and len(filters) == 1 and not _in_a_program(happened.boot, start, disk):
-                yield (start.tag, text.sha256), filters[0].sha256
+            if len(filters) == 1 and not _in_a_program(happened.boot, start, disk):
+                yield from _reading(happened, start, filters[0].sha256, disk)
 
 
-def _text_read(happened: Happened, start: Started, disk: Disk) -> PolicyFile | None:
-    """The text that lay there all the while that the launcher ran."""
+def _reading(happened: Happened, start: Started, program: str, disk: Disk) -> Iterator[_Reading]:
+    """What the texts say that lay there all the while that the launcher ran."""
     images = (one.of for one in happened.images.get(start.pid, ()) if one.of.at <= start.at)
-    launched = [one.at for one in images if one.exe.endswith(f"/{_LAUNCHER}")]
-    if not launched:
-        return None
-    before, after = (_text_at(happened.boot, start.tag, at, disk) for at in (launched[-1], start.at))
-    return after if before and after and before.sha256 == after.sha256 else None
+    launched = [one for one in images if one.exe.endswith(f"/{_LAUNCHER}")]
+    if launched:
+        launcher = launched[-1]
+        before, after = (_texts_at(happened.boot, start.tag, at, disk) for at in (launcher.at, start.at))
+        if after and before == after:
+            yield _Reading(start.tag, frozenset(after.values()), launcher.build_id, program)
 
 
-def _text_at(boot: int, tag: str, at: GuestTime, disk: Disk) -> PolicyFile | None:
-    return next(iter(disk.files((_TEXT,), tag, (boot, int(at)))), None)
+def _texts_at(boot: int, tag: str, at: GuestTime, disk: Disk) -> Mapping[str, str]:
+    """The digests of the texts of that name, by path."""
+    return {file.path: file.sha256 for file in disk.files((_TEXT,), tag, (boot, int(at)))}
 
 
 def _in_a_program(boot: int, start: Started, disk: Disk) -> bool:
@@ -97,7 +128,7 @@ def _boot(boot: BootRecord, made: _Made) -> BootRecord:
 
 def _look(seen: SeenLook, made: _Made) -> SeenLook:
     files = tuple(
-        replace(file, parts={"whole": made[file.name, file.sha256]})
+        replace(file, parts=_parts(made[file.name, file.sha256]))
         if file.kind == _TEXT and (file.name, file.sha256) in made
         else file
         for file in seen.look.files
@@ -109,5 +140,10 @@ def _occurrence(seen: SeenOccurrence, made: _Made) -> SeenOccurrence:
     change = seen.occurrence
     if not isinstance(change, FileChanged) or change.kind != _TEXT:
         return seen
-    program = made.get((change.name, change.sha256))
-    return replace(seen, occurrence=replace(change, parts={"whole": program})) if program else seen
+    programs = made.get((change.name, change.sha256), ())
+    return replace(seen, occurrence=replace(change, parts=_parts(programs))) if programs else seen
+
+
+def _parts(programs: tuple[str, ...]) -> Mapping[str, str]:
+    """The part ``whole``; when launchers differ, ``whole-2`` and so on too."""
+    return {f"whole-{n}" if n > 1 else "whole": program for n, program in enumerate(programs, start=1)}

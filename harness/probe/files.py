@@ -21,20 +21,26 @@ class Kind:
         self.pattern = pattern
         self.suffix = suffix
         self._directory, name = os.path.split(pattern)
-        self._first, _, self._last = name.partition("*")
+        self._first, star, self._last = name.partition("*")
+        self._is_whole = not star
 
     def has(self, directory: str, name: str) -> bool:
         """Whether the file of that name in that directory is of this kind."""
         wanted = self._directory
         if wanted.endswith("/*"):
             directory, wanted = os.path.dirname(directory), wanted[:-2]
+        if self._is_whole:
+            return name == self._first and directory == wanted
         long_enough = len(name) >= len(self._first) + len(self._last)
         is_named = long_enough and name.startswith(self._first) and name.endswith(self._last)
         return is_named and directory == wanted
 
 
 KINDS = (
-    Kind("seccomp-text", "/var/lib/snapd/seccomp/profiles/*"),
+    Kind("seccomp-text", "/var/lib/snapd/seccomp/profiles/snap.*"),
+    Kind("seccomp-text", "/var/lib/snapd/seccomp/profiles/*/snap.*"),
+    Kind("seccomp-text", "/var/lib/snapd/seccomp/profiles-v2/snap.*"),
+    Kind("seccomp-pointer", "/var/lib/snapd/seccomp/profiles/current"),
     Kind("seccomp-source", "/var/lib/snapd/seccomp/bpf/*.src", ".src"),
     Kind("seccomp-bin", "/var/lib/snapd/seccomp/bpf/*.bin", ".bin"),
     Kind("seccomp-bin2", "/var/lib/snapd/seccomp/bpf/*.bin2", ".bin2"),

@@ -279,4 +279,25 @@ EVIDENCE_FAULTS = (
         "",
         ("tests/unit/policy/test_text_profiles.py",),
     ),
+    Fault(
+        "policy/text_profiles.py",
+        "any of several texts may be what a launcher read",
+        "return fitting[0] if len(fitting) == 1 else None",
+        "return min(reading.texts)",
+        ("tests/unit/policy/test_text_profiles.py",),
+    ),
+    Fault(
+        "policy/looked_at.py",
+        "a launcher looks at the profiles of every directory",
+        "if not places or posixpath.dirname(file.path) in places",
+        "if places or not places",
+        ("tests/unit/policy/test_text_profiles.py",),
+    ),
+    Fault(
+        "policy/looked_at.py",
+        "nobody is told by a pointer where to look",
+        "    if pointers:\n",
+        "    if not pointers and pointers:\n",
+        ("tests/unit/policy/test_text_profiles.py",),
+    ),
 )

@@ -142,8 +142,8 @@ JUDGE_FAULTS = (
     Fault(
         "policy/start_class.py",
         "policy is blamed for every launcher that ended",
-        'unit.result == "exit-code" and unit.exit_status == _LAUNCHER_GAVE_UP and bool(attempt.chain)',
-        "bool(attempt.chain)",
+        'unit.result == "exit-code" and unit.exit_status == _LAUNCHER_GAVE_UP and attempt.launched',
+        "attempt.launched",
         STARTS,
     ),
     Fault(

@@ -19,12 +19,14 @@ def digest(*words: object) -> str:
 class Core:
     """A snapd release: its build, and whether seccomp is text, `.bin` or `.bin2`.
 
-    `mounts` is what its mount profiles list, one mount; without it, it writes none.
+    `mounts` is what its mount profiles list, one mount; without it, it writes none. `place` is the directory
+    of its texts, below the one for all and with a slash after it.
     """
 
     name: str
     compiled: PolicyKind
     mounts: str = ""
+    place: str = ""
 
     @property
     def build(self) -> str:

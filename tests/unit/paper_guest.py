@@ -52,6 +52,7 @@ TAGS = (BLUEZ, NETWORK)
 _PATHS = {
     PolicyKind.MOUNT: "/var/lib/snapd/mount/{}.fstab",
     PolicyKind.SECCOMP_TEXT: "/var/lib/snapd/seccomp/profiles/{}",
+    PolicyKind.SECCOMP_POINTER: "/var/lib/snapd/seccomp/profiles/{}",
     PolicyKind.SECCOMP_SOURCE: "/var/lib/snapd/seccomp/bpf/{}.src",
     PolicyKind.SECCOMP_BIN: "/var/lib/snapd/seccomp/bpf/{}.bin",
     PolicyKind.SECCOMP_BIN2: "/var/lib/snapd/seccomp/bpf/{}.bin2",
@@ -168,7 +169,8 @@ class PaperGuest:
             )
         is_text = self.core.compiled == PolicyKind.SECCOMP_TEXT
         for tag in self.tags if is_text else ():
-            self.write(PolicyKind.SECCOMP_TEXT, tag, digest("text", tag, self.core.name), writer=daemon)
+            text = digest("text", tag, self.core.name)
+            self.write(PolicyKind.SECCOMP_TEXT, tag, text, writer=daemon, place=self.core.place)
         for tag in () if is_text else self.tags:
             source = digest("src", tag, self.core.name)
             if self.write(PolicyKind.SECCOMP_SOURCE, tag, source, writer=daemon):
@@ -200,15 +202,16 @@ class PaperGuest:
         content: str,
         parts: Mapping[str, str] | None = None,
         writer: int = 0,
+        place: str = "",
     ) -> bool:
         """Write a file unless its content is there already; by hand, unless a process is named."""
-        old = self.files.get((kind, name))
+        old = self.files.get((kind, f"{place}{name}"))
         if old and old.sha256 == content:
             return False
         at = self.tick(0.1)
         made_by = self.core.compiler if kind == PolicyKind.SECCOMP_SOURCE else ""
-        self.files[kind, name] = PolicyFile(
-            path=_PATHS[kind].format(name),
+        file = PolicyFile(
+            path=_PATHS[kind].format(f"{place}{name}"),
             kind=kind,
             name=name,
             sha256=content,
@@ -218,7 +221,8 @@ class PaperGuest:
             parts=parts or {},
             made_by=made_by,
         )
-        self.stream.writes(writer or self.stream.runs("/usr/bin/cp", 800), self.files[kind, name])
+        self.files[kind, f"{place}{name}"] = file
+        self.stream.writes(writer or self.stream.runs("/usr/bin/cp", 800), file)
         return True
 
     def load_profile(self, tag: str, parent: int = 1) -> None:
@@ -285,7 +289,7 @@ class PaperGuest:
         return pid
 
     def process(self, tag: str, pid: int, *, main: bool) -> ProcessSeen:
-        found = [self.files[self.core.compiled, tag]]
+        found = [self.files[self.core.compiled, f"{self.core.place}{tag}"]]
         if self.core.compiled == PolicyKind.SECCOMP_BIN:
             found.append(self.files[PolicyKind.SECCOMP_BIN, "global"])
         programs = [program for file in found for program in file.parts.values()]

@@ -7,22 +7,25 @@ from dataclasses import replace
 
 from harness.judge import judge
 from harness.model.observation import FilterSeen, PolicyKind
-from harness.model.occurrence import Started
+from harness.model.occurrence import Executed, Occurrence, Started
 from harness.model.scenario import RebootHow
 from harness.model.timeline import Timeline
 from harness.policy.kind import programs
 from harness.policy.text_profiles import with_programs
-from tests.unit.builders import BLUEZ, NEW_TEXT, TEXT, Guest, begun, digest
+from tests.unit.builders import BLUEZ, NEW_TEXT, TEXT, Core, Guest, begun, digest
 from tests.unit.start_findings import HELD, UNPROVEN, VIOLATED, edited, findings, starts, told
 
 
-def reverted() -> Guest:
+IN_X1, IN_X2 = replace(TEXT, place="x1/"), replace(NEW_TEXT, place="x2/")
+
+
+def reverted(old: Core = TEXT, new: Core = NEW_TEXT) -> Guest:
     """To 2.25 with a boot of its own, and back; the machine restarts before 2.24's snapd has run."""
-    guest = Guest(core=TEXT, tags=(BLUEZ,)).power_on().install(TEXT).start_services().look()
+    guest = Guest(core=old, tags=(BLUEZ,)).power_on().install(old).start_services().look()
     guest.reboot().start_snapd().start_services().look()
-    guest.install(NEW_TEXT).look(boot_end=False)
+    guest.install(new).look(boot_end=False)
     guest.reboot().start_snapd().start_services().look()
-    return guest.revert(TEXT, start=False).reboot(RebootHow.RESET)
+    return guest.revert(old, start=False).reboot(RebootHow.RESET)
 
 
 def program_of(core_name: str, run: Timeline) -> set[str]:
@@ -55,6 +58,71 @@ def test_two_programs_of_one_text_are_no_knowledge() -> None:
     other = replace(first.process, filters=(FilterSeen(index=0, sha256=digest("another"), length=9),))
     run = edited(run, 1, lambda one: replace(one, process=other) if one is first else one)
     assert program_of("2.24", with_programs(run)) == {digest("text", BLUEZ, "2.24")}
+
+
+def test_what_another_launcher_makes_of_a_text_is_its_program_too() -> None:
+    """One that leaves out rules it does not know gives the service another program of the same text."""
+    guest = reverted().start_services().start_snapd().look()
+    run = guest.timeline()
+    *_, last = (s.occurrence for s in run.boots[3].occurrences if isinstance(s.occurrence, Started))
+    cut = replace(last.process, filters=(FilterSeen(index=0, sha256=digest("cut"), length=9),))
+    run = edited(run, 4, lambda one: replace(one, process=cut) if one is last else one)
+    run = launched_by(digest("snap-confine", "2.24"), run)
+    text = digest("text", BLUEZ, "2.25")
+    assert program_of("2.25", with_programs(run)) == {digest("program of", text), digest("cut")}
+    told_of = [f for f in judge(run).findings if f.boot == 4 and "started at" in f.summary]
+    assert told(told_of) == [(VIOLATED, "stale")]
+
+
+def launched_by(build: str, run: Timeline) -> Timeline:
+    """With that build id for the launchers of boot 4."""
+
+    def named(one: Occurrence) -> Occurrence:
+        is_launcher = isinstance(one, Executed) and one.exe.endswith("/snap-confine")
+        return replace(one, build_id=build) if is_launcher else one
+
+    return edited(run, 4, named)
+
+
+def test_of_texts_in_two_places_each_has_its_own_program() -> None:
+    guest = reverted(IN_X1, IN_X2).start_services().start_snapd().look()
+    run = with_programs(guest.timeline())
+    for name in ("2.24", "2.25"):
+        assert program_of(name, run) == {digest("program of", digest("text", BLUEZ, name))}
+    first = starts(guest, 4)[0]
+    assert "AppArmor" in first.summary
+    assert "seccomp" not in first.summary
+
+
+def test_a_text_in_another_s_place_is_not_what_a_launcher_died_of() -> None:
+    guest = reverted(IN_X1, IN_X2)
+    guest.stream.deletes(1, guest.files.pop((PolicyKind.SECCOMP_TEXT, f"x1/{BLUEZ}")))
+    guest.fail_launch(BLUEZ).start_snapd().start_service(BLUEZ, restarts=1).look()
+    assert told(starts(guest, 4))[0] == (VIOLATED, "missing")
+
+
+def test_a_launcher_looks_where_a_pointer_tells_it_to() -> None:
+    guest = reverted(IN_X1, IN_X2)
+    guest.write(PolicyKind.SECCOMP_POINTER, "current", digest("x2"))
+    guest.fail_launch(BLUEZ).start_snapd().start_service(BLUEZ, restarts=1).look()
+    found = starts(guest, 4)
+    assert told(found)[0] == (VIOLATED, "broken")
+    assert "of 2.25" in found[0].summary
+
+
+def test_a_client_that_gives_up_before_the_launcher_died_of_no_policy() -> None:
+    guest = reverted()
+    guest.fail_launch(BLUEZ)
+    run = edited(guest.start_snapd().look().timeline(), 4, _no_launcher)
+    dead = [f for f in judge(run).findings if f.boot == 4 and "its launcher ended" in f.summary]
+    assert told(dead) == [(UNPROVEN, "dead")]
+
+
+def _no_launcher(one: Occurrence) -> Occurrence:
+    """Every program is the client."""
+    if isinstance(one, Executed) and one.exe.endswith("/snap-confine"):
+        return replace(one, exe="/usr/bin/snap", argv=("/usr/bin/snap", "run", "bluez"))
+    return one
 
 
 def test_a_launcher_that_dies_of_the_newer_text_is_broken() -> None:
