@@ -14,6 +14,7 @@ from harness.model.plan import Boot, Look, PlannedInvariant, RebootGuest, Settle
 from harness.model.scenario import Control
 from harness.model.timeline import Timeline
 from harness.model.verdict import (
+    RECORD,
     VERDICT_FORMAT,
     ControlJudgement,
     Finding,
@@ -30,9 +31,6 @@ from harness.record import read_timeline
 from harness.registry import JUDGES
 
 VERDICT = "verdict.json"
-
-RECORD = "record"
-"""The `invariant` of findings about the record itself, which every verdict rests on."""
 
 
 def judge(timeline: Timeline) -> Verdict:

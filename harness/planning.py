@@ -17,6 +17,7 @@ from harness.scenario.compile import load_plans
 
 CATALOGUE = Path("images", "catalogue.yaml")
 GATE_SUFFIX = ".gate.yaml"
+MATRIX_SUFFIX = ".matrix.yaml"
 
 
 def find_catalogue(near: Path) -> Path:
@@ -38,6 +39,8 @@ def plans_of(file: Path, catalogue: Catalogue, only: Mapping[str, str]) -> tuple
     """
     if is_gate(file):
         raise Mistake(f"{file} is a gate, which lists scenarios and is none", hint=f"harness gate {file}")
+    if is_matrix(file):
+        raise Mistake(f"{file} is a matrix, which lists scenarios and is none", hint=f"harness matrix {file}")
     return chosen(load_plans(file, catalogue), only, file)
 
 
@@ -54,21 +57,31 @@ def plan_all(
 
 
 def scenario_files(path: Path) -> tuple[Path, ...]:
-    """The file itself, or the ``*.yaml`` files below a directory that are not gates, sorted.
+    """The file itself, or the ``*.yaml`` files below a directory that are scenarios, sorted.
 
     :raise Mistake: there is none.
     """
     if not path.is_dir():
         return (path,)
-    files = tuple(file for file in sorted(path.rglob("*.yaml")) if not is_gate(file))
+    files = tuple(file for file in sorted(path.rglob("*.yaml")) if is_scenario(file))
     if not files:
-        raise Mistake(f"cannot find a scenario in {path}: it has no *.yaml file that is not a gate")
+        raise Mistake(f"cannot find a scenario in {path}: it has no *.yaml file that is no gate or matrix")
     return files
 
 
 def is_gate(file: Path) -> bool:
     """True when the file is called as gates are, which are no scenarios."""
     return file.name.endswith(GATE_SUFFIX)
+
+
+def is_matrix(file: Path) -> bool:
+    """True when the file is called as matrices are, which are no scenarios either."""
+    return file.name.endswith(MATRIX_SUFFIX)
+
+
+def is_scenario(file: Path) -> bool:
+    """True when the file is called neither as gates are nor as matrices."""
+    return not (is_gate(file) or is_matrix(file))
 
 
 def chosen(plans: tuple[Plan, ...], only: Mapping[str, str], file: Path) -> tuple[Plan, ...]:

@@ -6,14 +6,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.errors import Mistake, Mistakes
+from harness.errors import Mistake
 from harness.model.catalogue import Catalogue
 from harness.model.gate import Listed, ListedPlan, PlannedGate
-from harness.planning import GATE_SUFFIX, chosen, is_gate
+from harness.planning import GATE_SUFFIX, is_gate
+from harness.planning_listed import listed_plans
 from harness.scenario import source
-from harness.scenario.compile import load_plans
 from harness.scenario.gate import decode, note_misplaced, note_unseen
-from harness.scenario.source import Problems, did_you_mean
+from harness.scenario.source import Problems
 
 
 def plan_gate(file: Path, catalogue: Catalogue) -> PlannedGate:
@@ -48,49 +48,6 @@ def _plans(
     listed: Sequence[Listed], gate: Path, catalogue: Catalogue, problems: Problems
 ) -> list[ListedPlan]:
     """The plans of the files that could be read."""
-    plans = []
-    for each in listed:
-        file = _located(each, gate, problems)
-        if file is not None:
-            plans += _of_file(each, file, catalogue, problems)
-    return plans
-
-
-def _located(each: Listed, gate: Path, problems: Problems) -> Path | None:
-    """The scenario file, as a user here would name it."""
-    try:
-        file = _shown((gate.parent / each.file).resolve())
-        if file.is_file() and not is_gate(file):
-            return file
-        _note_missing(each, file, problems)
-    except (OSError, ValueError, RuntimeError) as error:  # too long, not a file's name, a loop of links
-        problems.add(each.span, f"cannot look for {each.file!r}: {error}")
-    return None
-
-
-def _of_file(each: Listed, file: Path, catalogue: Catalogue, problems: Problems) -> list[ListedPlan]:
-    try:
-        plans = chosen(load_plans(file, catalogue), each.variant, file)
-    except Mistakes as mistakes:
-        problems.found += [problem for problem in mistakes.problems if problem not in problems.found]
-    except Mistake as mistake:
-        problems.add(each.span, mistake.message, hint=mistake.hint)
-    else:
-        return [ListedPlan(each, plan) for plan in plans]
-    return []
-
-
-def _note_missing(each: Listed, file: Path, problems: Problems) -> None:
-    if file.exists():
-        what = "a gate itself" if is_gate(file) else "no file"
-        problems.add(each.span, f"{each.file!r} is {what}", expected="a scenario file")
-        return
-    there = [path.name for path in file.parent.glob("*.yaml") if not is_gate(path)]
-    near = did_you_mean(file.name, sorted(there))
-    message = f"cannot find {each.file!r} from the gate's directory"
-    problems.add(each.span, message, hint=f"did you mean {Path(each.file).with_name(near)}?" if near else "")
-
-
-def _shown(file: Path) -> Path:
-    here = Path.cwd()
-    return file.relative_to(here) if file.is_relative_to(here) else file
+    return [
+        ListedPlan(each, plan) for each in listed for plan in listed_plans(each, gate, catalogue, problems)
+    ]

@@ -20,8 +20,9 @@ from harness.image.workshop import Workshop, open_workshop
 from harness.lab import prepare
 from harness.model.catalogue import Catalogue
 from harness.model.plan import Plan
-from harness.planning import find_catalogue, is_gate, plans_of
+from harness.planning import find_catalogue, is_gate, is_matrix, plans_of
 from harness.planning_gate import plan_gate
+from harness.planning_matrix import plan_matrix
 from harness.results import Came, came_of_error, worst
 from harness.scenario.catalogue import load_catalogue
 
@@ -34,7 +35,7 @@ def options(parser: argparse.ArgumentParser) -> None:
         "names",
         nargs="*",
         metavar="NAME",
-        help="an image, core or snap of the catalogue, or a scenario or gate file, for what it needs;"
+        help="an image, core or snap of the catalogue, or a scenario, gate or matrix file, for what it needs;"
         " by default all entries of the catalogue, without the cores that designs make of them",
     )
     add("--catalogue", type=Path, metavar="FILE", help="what names stand for (images/catalogue.yaml)")
@@ -79,11 +80,13 @@ def _entries(catalogue: Catalogue) -> frozenset[str]:
 
 
 def _of_scenario(file: str, catalogue: Catalogue) -> list[Make]:
-    """What a scenario's variants need, or all that a gate lists; raises Mistakes when the file has any."""
+    """What a scenario's variants need, or all that are in a list of them; raises Mistakes."""
     return [partial(prepare, plan, catalogue) for plan in _plans(Path(file), catalogue)]
 
 
 def _plans(file: Path, catalogue: Catalogue) -> Sequence[Plan]:
+    if is_matrix(file):
+        return tuple({cell.plan.title: cell.plan for cell in plan_matrix(file, catalogue).cells}.values())
     if not is_gate(file):
         return plans_of(file, catalogue, {})
     gate = plan_gate(file, catalogue)

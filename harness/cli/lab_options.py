@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-only
-"""The options by which `harness run` and `harness gate` are told how machines are made."""
+"""The options by which `harness run`, `gate` and `matrix` are told how machines are made."""
 
 from __future__ import annotations
 
@@ -21,6 +21,21 @@ def options(parser: argparse.ArgumentParser) -> None:
     add("--accelerator", choices=("auto", "kvm", "tcg"), default="auto", help=ACCELERATOR)
     add("--keep", action="store_true", help="keep the machine's disk and the run's keys in the run directory")
     add("--qemu", default="qemu-system-x86_64", metavar="PROGRAM", help="the QEMU to use")
+
+
+def as_words(arguments: argparse.Namespace) -> tuple[str, ...]:
+    """The same options for a `harness run` of its own, without where run directories go."""
+    given = {
+        "--catalogue": arguments.catalogue,
+        "--cache": arguments.cache,
+        "--mirror": arguments.mirror,
+        "--snapshot": arguments.snapshot,
+        "--snapshot-base": arguments.snapshot_base,
+        "--accelerator": arguments.accelerator,
+        "--qemu": arguments.qemu,
+    }
+    words = (word for option, value in given.items() if value for word in (option, str(value)))
+    return (*words, *(["--keep"] if arguments.keep else []))
 
 
 def chosen(arguments: argparse.Namespace, near: Path) -> LabOptions:

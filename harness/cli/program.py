@@ -21,13 +21,14 @@ from harness.errors import EXIT_CANNOT_MEASURE, HarnessError, Mistake, Mistakes
 VERBS = {
     "run": "run scenarios in virtual machines and judge them",
     "gate": "run the controls and the scenarios that a gate file lists, to one exit code",
-    "plan": "print what a scenario would do, step by step, or what a gate lists",
+    "matrix": "run what decides the cells of a matrix file, to one table and one exit code",
+    "plan": "print what a scenario would do, step by step, or what a gate or a matrix lists",
     "judge": "judge a run directory again, from its record alone",
     "report": "print the timeline and the findings of a run directory",
     "fingerprint": "learn by control boots what each core's snapd makes, for later verdicts",
     "build": "build images, cores and snaps ahead of a run",
     "doctor": "say what this host has, and what it lacks",
-    "schema": "print the JSON schema of scenario, gate or catalogue files, for editors",
+    "schema": "print the JSON schema of scenario, gate, matrix or catalogue files, for editors",
 }
 
 _CLAIM = "Decides whether snap services only ever start under the running snapd's policy."
@@ -40,7 +41,8 @@ exit codes:
   3    the harness or the host failed: nothing is known about the guest
   64   a mistake in what was written or asked for
 Of several scenarios the worst counts, in the order 64, 3, 1, 2, 0. A gate ends with 3, whatever else it
-found, when one of its controls does not come out as it must: then the harness cannot see.
+found, when one of its controls does not come out as it must: then the harness cannot see. Of a matrix, 0
+says that every cell is as expected, and 1 that one is not.
 """
 
 

@@ -6,9 +6,14 @@ from __future__ import annotations
 import argparse
 import json
 
-from harness.scenario.schema import catalogue_schema, gate_schema, schema
+from harness.scenario.schema import catalogue_schema, gate_schema, matrix_schema, schema
 
-_SCHEMAS = {"scenario": schema, "gate": gate_schema, "catalogue": catalogue_schema}
+_SCHEMAS = {
+    "scenario": schema,
+    "gate": gate_schema,
+    "matrix": matrix_schema,
+    "catalogue": catalogue_schema,
+}
 
 
 def options(parser: argparse.ArgumentParser) -> None:

@@ -7,9 +7,11 @@ import argparse
 from pathlib import Path
 
 from harness.model.gate import PlannedGate
+from harness.model.matrix import PlannedMatrix
 from harness.model.plan import Plan
 from harness.planning import find_catalogue, plan_all
 from harness.planning_gate import plan_gate
+from harness.planning_matrix import plan_matrix
 from harness.planning_repeat import Again, repeated
 from harness.scenario.catalogue import load_catalogue
 
@@ -22,7 +24,7 @@ def options(parser: argparse.ArgumentParser) -> None:
         "--set-variant",
         action="append",
         default=[],
-        type=_pair,
+        type=pair,
         metavar="KEY=VALUE",
         help="only this point of the matrix",
     )
@@ -51,7 +53,13 @@ def selected_gate(file: Path, catalogue: Path | None) -> PlannedGate:
     return plan_gate(file, load_catalogue(catalogue or find_catalogue(file)))
 
 
-def _pair(text: str) -> tuple[str, str]:
+def selected_matrix(file: Path, catalogue: Path | None) -> PlannedMatrix:
+    """:raise Mistakes: something in the matrix, or in a file that it lists, cannot be carried out."""
+    return plan_matrix(file, load_catalogue(catalogue or find_catalogue(file)))
+
+
+def pair(text: str) -> tuple[str, str]:
+    """:raise argparse.ArgumentTypeError: the text is not KEY=VALUE."""
     key, equals, value = text.partition("=")
     if not (key and equals and value):
         raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")

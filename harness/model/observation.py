@@ -17,8 +17,8 @@ from harness.model.clock import GuestTime, WallTime
 class PolicyKind(StrEnum):
     """The kinds of security policy that snapd writes, by file."""
 
-    # seccomp/profiles/TAG, which snap-confine compiles at each start (until 2.26.4). Designs of 2017 put it into
-    # profiles-v2, or into a directory below profiles, which profiles/current may name.
+    # seccomp/profiles/TAG, which snap-confine compiles at each start (until 2.26.4). Designs of 2017 put it
+    # into profiles-v2, or into a directory below profiles, which profiles/current may name.
     SECCOMP_TEXT = "seccomp-text"
     SECCOMP_POINTER = "seccomp-pointer"
     SECCOMP_SOURCE = "seccomp-source"  # seccomp/bpf/TAG.src

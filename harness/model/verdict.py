@@ -9,6 +9,9 @@ from enum import StrEnum
 
 VERDICT_FORMAT = 1
 
+RECORD = "record"
+"""The `invariant` of findings about the record itself, which every verdict rests on."""
+
 
 class Outcome(StrEnum):
     """Ordered HELD < UNPROVEN < VIOLATED."""

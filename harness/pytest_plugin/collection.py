@@ -18,7 +18,7 @@ from harness.errors import HarnessError
 from harness.host.signals import terminate_on_signals
 from harness.model.catalogue import Catalogue
 from harness.model.plan import Plan
-from harness.planning import is_gate, plans_of
+from harness.planning import is_scenario, plans_of
 from harness.pytest_plugin.longrepr import Disproved, disproved, not_measured, properties
 from harness.pytest_plugin.runners import catalogue_of, runner_of
 from harness.results import Came, RunResult, gate
@@ -31,7 +31,7 @@ _CATALOGUES = pytest.StashKey[dict[Path, Catalogue]]()
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """Take the YAML files below a directory called `scenarios`; a gate's scenarios are there themselves."""
-    if file_path.suffix != ".yaml" or is_gate(file_path):
+    if file_path.suffix != ".yaml" or not is_scenario(file_path):
         return None
     if DIRECTORY in _directories(file_path, parent.config.rootpath):
         return ScenarioFile.from_parent(parent, path=file_path)

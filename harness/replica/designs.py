@@ -2,8 +2,8 @@
 """The designs that were proposed in 2017, each as what it changes of the release that it is applied to.
 
 A design is a variant of a replica: the core ``2.25`` with the design ``profiles-v2`` is 2.25 as it would have
-been with that. Its launcher comes with the core at any release, as it always did on Ubuntu Core: what a design
-changes of a launcher would not be reached on a classic guest, where 2.24 executes the image's.
+been with that. Its launcher comes with the core at any release, as it always did on Ubuntu Core: what a
+design changes of a launcher would not be reached on a classic guest, where 2.24 executes the image's.
 """
 
 from __future__ import annotations

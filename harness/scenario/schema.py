@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from harness.scenario import catalogue, decode, gate
+from harness.scenario import catalogue, decode, gate, matrix
 from harness.scenario.shapes import Schema
 from harness.scenario.steps import StepOf, step_schema
 
@@ -24,3 +24,8 @@ def catalogue_schema() -> Schema:
 def gate_schema() -> Schema:
     """The schema of a gate file."""
     return {"$schema": _DIALECT, "title": "a gate", **gate.DOCUMENT.schema()}
+
+
+def matrix_schema() -> Schema:
+    """The schema of a matrix file."""
+    return {"$schema": _DIALECT, "title": "a matrix", **matrix.DOCUMENT.schema()}

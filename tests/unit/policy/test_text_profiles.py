@@ -15,7 +15,6 @@ from harness.policy.text_profiles import with_programs
 from tests.unit.builders import BLUEZ, NEW_TEXT, TEXT, Core, Guest, begun, digest
 from tests.unit.start_findings import HELD, UNPROVEN, VIOLATED, edited, findings, starts, told
 
-
 IN_X1, IN_X2 = replace(TEXT, place="x1/"), replace(NEW_TEXT, place="x2/")
 
 
