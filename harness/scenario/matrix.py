@@ -103,6 +103,7 @@ def decode(root: Node, problems: Problems) -> Matrix:
     """The matrix of a document; what is wrong is noted and left out of it."""
     filled = DOCUMENT.fill(root, "the file", problems)
     values: Mapping[str, Any] = filled.values if filled else {}
+    all_read = not problems.found
     summary, variable = values.get("summary"), values.get("vary")
     threats = tuple(_threat(name, one) for name, one in values.get("threats", ()))
     rows = tuple(
@@ -111,6 +112,8 @@ def decode(root: Node, problems: Problems) -> Matrix:
     )
     if "threats" in values:
         _note_unknown_threats(values, threats, problems)
+    if all_read:
+        _note_missing_cells(rows, threats, problems)
     return Matrix(
         summary.text if summary else "",
         variable.text if variable else "",
@@ -129,13 +132,17 @@ def _threat(name: Scalar, filled: Filled) -> Threat:
 
 def _note_unknown_threats(values: Mapping[str, Any], threats: Sequence[Threat], problems: Problems) -> None:
     known = [threat.name for threat in threats]
-    for row, cells in values.get("cells", ()):
+    for _, cells in values.get("cells", ()):
         for threat, _ in cells:
             if threat.text not in known:
                 problems.unknown(threat.span, "threat", threat.text, known)
-        for name in known:
-            if name not in {threat.text for threat, _ in cells}:
-                problems.add(row.span, f"the row {row.text!r} has no cell for the threat {name!r}")
+
+
+def _note_missing_cells(rows: Sequence[Row], threats: Sequence[Threat], problems: Problems) -> None:
+    for row in rows:
+        for threat in threats:
+            if threat.name not in row.cells:
+                problems.add(row.span, f"the row {row.name!r} has no cell for the threat {threat.name!r}")
 
 
 def note_unfit(threat: Threat, plans: Sequence[Plan], matrix: Matrix, problems: Problems) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.model.invariants import INVARIANTS
 from harness.scenario.decode import DOCUMENT
-from harness.scenario.schema import catalogue_schema, gate_schema, schema
+from harness.scenario.schema import catalogue_schema, gate_schema, matrix_schema, schema
 from harness.scenario.steps import STEP_KINDS
 
 
@@ -28,6 +28,7 @@ def test_it_is_json() -> None:
     assert json.loads(json.dumps(schema())) == schema()
     assert json.loads(json.dumps(catalogue_schema())) == catalogue_schema()
     assert json.loads(json.dumps(gate_schema())) == gate_schema()
+    assert json.loads(json.dumps(matrix_schema())) == matrix_schema()
 
 
 def test_the_document() -> None:
