@@ -69,6 +69,48 @@ def _verdicts(design: str) -> list[str]:
     return [_verdict(*outcomes[place : place + 2]) for place in (0, 2, 4)]
 
 
+# The same for two other pairs of releases, and for a snap that was there before: 2.25 reads all of what 2.26.4
+# makes of a snap without plugs, and 2.24 does not know its rules on netlink.
+PAIRS = {"another-policy": ("2.25", "2.26.4", "plain"), "skip-level": ("2.24", "2.26.4", "net")}
+VERDICTS_OF_PAIRS = {
+    "as-it-was": (NEWER, DIES),
+    "profiles-v2": (NEWER, OWN),
+    # What is left of 2.26.4's rules is what 2.24 makes.
+    "skip-unknown": (NEWER, OWN),
+    "syntax-version": (DIES, DIES),
+    "digest": (NEWER, DIES),
+    "digest-of-boot": (WAITS, WAITS),
+    "core-revision": (OWN, OWN),
+    "core-link": (NEWER, DIES),
+    "bpf": (NEWER, OWN),
+    "rules-reverted": (OWN, OWN),
+}
+
+
+def test_what_the_launcher_does_between_other_releases(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = []
+    for design, expected in VERDICTS_OF_PAIRS.items():
+        found = tuple(_verdict_of_pair(design, *pair) for pair in PAIRS.values())
+        assert found == expected, design
+        rows.append([design, *found])
+    with capsys.disabled():
+        head = [f"{newer} to {older} ({name})" for older, newer, name in PAIRS.values()]
+        print(f"\n{table(['design', *head], rows)}")
+
+
+def _verdict_of_pair(design: str, older: str, newer: str, name: str) -> str:
+    cores = [core("x1", older, design), core("x2", newer, design)]
+    switch: list[Act] = [("boot", {}), current("x1")]
+    outcomes = launches(
+        *cores, current("x1"), snap(name), snapd(), current("x2"), snapd(),
+        *switch, *_probes(name), snapd(), *_probes(name),
+    )  # fmt: skip
+    before, after = outcomes[:2], outcomes[2:]
+    if before[0].stderr:
+        return _verdict(*before)
+    return OWN if [one.status for one in before] == [one.status for one in after] else NEWER
+
+
 def _probes(name: str) -> list[Act]:
     return [launch(name, MAKE_REGULAR_FILE), launch(name, PUSH_TO_TERMINAL)]
 
