@@ -42,6 +42,7 @@ def test_only_scenarios_below_scenarios_are_collected(
     project("held", "core-revert/held")
     pytester.path.joinpath("scenarios", "README.md").write_text("# The language\n")
     pytester.path.joinpath("scenarios", "g.gate.yaml").write_text("summary: a gate\n")
+    pytester.path.joinpath("scenarios", "m.matrix.yaml").write_text("summary: a matrix\n")
     result = run_pytest("--collect-only", "-q")
     assert [line for line in result.outlines if "::" in line] == [
         "scenarios/core-revert/held.yaml::core-revert/held",

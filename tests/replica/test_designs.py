@@ -69,8 +69,8 @@ def _verdicts(design: str) -> list[str]:
     return [_verdict(*outcomes[place : place + 2]) for place in (0, 2, 4)]
 
 
-# The same for two other pairs of releases, and for a snap that was there before: 2.25 reads all of what 2.26.4
-# makes of a snap without plugs, and 2.24 does not know its rules on netlink.
+# The same for two other pairs of releases, and for a snap that was there before: 2.25 reads all of what
+# 2.26.4 makes of a snap without plugs, and 2.24 does not know its rules on netlink.
 PAIRS = {"another-policy": ("2.25", "2.26.4", "plain"), "skip-level": ("2.24", "2.26.4", "net")}
 VERDICTS_OF_PAIRS = {
     "as-it-was": (NEWER, DIES),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-only
-"""The matrix of the debate of 2017: all designs, the page that explains it, and what needs no machine of it."""
+"""The matrix of the debate of 2017: all designs, the page that explains it, what needs no machine of it."""
 
 from __future__ import annotations
 
