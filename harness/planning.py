@@ -6,12 +6,13 @@ Light to import: nothing here knows of machines.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from harness.errors import Mistake
 from harness.model.catalogue import Catalogue
 from harness.model.plan import Plan
+from harness.scenario import matrix, source
 from harness.scenario.catalogue import load_catalogue
 from harness.scenario.compile import load_plans
 
@@ -59,14 +60,27 @@ def plan_all(
 def scenario_files(path: Path) -> tuple[Path, ...]:
     """The file itself, or the ``*.yaml`` files below a directory that are scenarios, sorted.
 
-    :raise Mistake: there is none.
+    What a matrix there lists is left to the matrix, which knows what each variant must come to.
+
+    :raise Mistake: there is none, or a matrix cannot be read.
     """
     if not path.is_dir():
         return (path,)
-    files = tuple(file for file in sorted(path.rglob("*.yaml")) if is_scenario(file))
+    found = sorted(path.rglob("*.yaml"))
+    cells = {file for each in found if is_matrix(each) for file in _listed(each)}
+    files = tuple(file for file in found if is_scenario(file) and file.resolve() not in cells)
     if not files:
-        raise Mistake(f"cannot find a scenario in {path}: it has no *.yaml file that is no gate or matrix")
+        raise Mistake(
+            f"cannot find a scenario in {path}: it has no *.yaml file that is no gate or matrix,"
+            " nor listed by a matrix"
+        )
     return files
+
+
+def _listed(file: Path) -> Iterator[Path]:
+    """The scenario files of a matrix; its mistakes are told by those who run it."""
+    for threat in matrix.decode(source.load(file), source.Problems()).threats:
+        yield (file.parent / threat.listed.file).resolve()
 
 
 def is_gate(file: Path) -> bool:

@@ -40,8 +40,9 @@ def jobs() -> set[str]:
 
 def test_every_scenario_has_one_variant() -> None:
     named = [scenario for task in TASKS for scenario in variants(task).values()]
-    there = [str(path.relative_to(ROOT / "scenarios")) for path in scenario_files(ROOT / "scenarios")]
-    assert sorted(named) == sorted(there)
+    top = ROOT / "scenarios"
+    files = [*scenario_files(top), *scenario_files(top / "replica" / "debate")]
+    assert sorted(named) == sorted(str(path.relative_to(top)) for path in files)
 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.parent.name)

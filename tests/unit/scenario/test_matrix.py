@@ -191,9 +191,12 @@ def test_a_file_that_is_not_called_a_matrix_is_none(scenarios: Path, catalogue: 
         plan_matrix(scenarios / "s" / "one.yaml", catalogue)
 
 
-def test_matrices_are_not_found_as_scenarios(planned: Plan, scenarios: Path) -> None:
+def test_neither_matrices_nor_what_they_list_are_found_as_scenarios(planned: Plan, scenarios: Path) -> None:
+    before = {file.name for file in scenario_files(scenarios)}
     planned(MATRIX)
-    assert "m.matrix.yaml" not in {file.name for file in scenario_files(scenarios)}
+    left_out = before - {file.name for file in scenario_files(scenarios)}
+    assert "m.matrix.yaml" not in before
+    assert left_out == {"one.yaml", "two.yaml"}
 
 
 texts = st.sampled_from([*WORDS, *DOCUMENT.fields, "file", "subject", "says"]) | st.text(max_size=5)
