@@ -15,13 +15,16 @@ from tests.qemu.tiny_kernel import HALT, write_kernel
 
 pytestmark = pytest.mark.qemu
 
+# A shell without job control has what it runs in the background ignore Ctrl-C, and that is inherited (bash(1)).
 HARNESS = """
+import signal
 import sys
 from pathlib import Path
 from harness.host.deadline import Deadline
 from harness.host.signals import terminate_on_signals
 from harness.qemu.command import DirectKernel, MachineSpec
 from harness.qemu.instance import start
+signal.signal(signal.SIGINT, signal.default_int_handler)
 here = Path(sys.argv[1])
 spec = MachineSpec(name="x", memory_mib=64, cpus=1, accelerator="tcg", cpu_model="Nehalem",
                    boot=DirectKernel(here / "kernel", None, ""), console=here / "console.log")
