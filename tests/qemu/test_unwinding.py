@@ -15,7 +15,7 @@ from tests.qemu.tiny_kernel import HALT, write_kernel
 
 pytestmark = pytest.mark.qemu
 
-# A shell without job control has what it runs in the background ignore Ctrl-C, and that is inherited (bash(1)).
+# A shell without job control has what it runs in the background ignore Ctrl-C, and that is inherited.
 HARNESS = """
 import signal
 import sys
