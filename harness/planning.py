@@ -83,6 +83,12 @@ def _listed(file: Path) -> Iterator[Path]:
         yield (file.parent / threat.listed.file).resolve()
 
 
+def as_named_here(file: Path) -> Path:
+    """The file as a user here would name it: mistakes and findings are told by this path."""
+    here = Path.cwd()
+    return file.relative_to(here) if file.is_relative_to(here) else file
+
+
 def is_gate(file: Path) -> bool:
     """True when the file is called as gates are, which are no scenarios."""
     return file.name.endswith(GATE_SUFFIX)

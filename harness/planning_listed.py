@@ -10,7 +10,7 @@ from harness.errors import Mistake, Mistakes
 from harness.model.catalogue import Catalogue
 from harness.model.gate import Listed
 from harness.model.plan import Plan
-from harness.planning import chosen, is_gate, is_matrix, is_scenario
+from harness.planning import as_named_here, chosen, is_gate, is_matrix, is_scenario
 from harness.scenario.compile import load_plans
 from harness.scenario.source import Problems, did_you_mean
 
@@ -31,7 +31,7 @@ def listed_plans(each: Listed, lister: Path, catalogue: Catalogue, problems: Pro
 
 def _located(each: Listed, lister: Path, problems: Problems) -> Path | None:
     try:
-        file = _shown((lister.parent / each.file).resolve())
+        file = as_named_here((lister.parent / each.file).resolve())
         if file.is_file() and is_scenario(file):
             return file
         _note_missing(each, file, lister, problems)
@@ -50,8 +50,3 @@ def _note_missing(each: Listed, file: Path, lister: Path, problems: Problems) ->
     whose = "matrix" if is_matrix(lister) else "gate"
     message = f"cannot find {each.file!r} from the {whose}'s directory"
     problems.add(each.span, message, hint=f"did you mean {Path(each.file).with_name(near)}?" if near else "")
-
-
-def _shown(file: Path) -> Path:
-    here = Path.cwd()
-    return file.relative_to(here) if file.is_relative_to(here) else file

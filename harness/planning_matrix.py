@@ -61,11 +61,12 @@ def only(matrix: PlannedMatrix, chosen: Sequence[tuple[str, str]]) -> PlannedMat
 
     :raise Mistake: there is no such key or value, or nothing is left.
     """
+    values_of = _values(matrix)
     wanted: dict[str, set[str]] = {}
     for key, value in chosen:
-        known = _values(matrix).get(key)
+        known = values_of.get(key)
         if known is None:
-            keys = ", ".join(_values(matrix))
+            keys = ", ".join(values_of)
             raise Mistake(f"cannot choose cells by {key!r}", hint=f"{matrix.file} has {keys}")
         if value not in known:
             near = did_you_mean(value, known)

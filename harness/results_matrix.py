@@ -100,7 +100,6 @@ def summary_of(matrix: PlannedMatrix, decided: Iterable[Decided], directory: Pat
     cells = tuple(_cell(cell, by_cell.get((cell.row, cell.threat.name)), directory) for cell in matrix.cells)
     complete = len(by_cell) == len(matrix.cells)
     came = worst((came_of_matrix(by_cell.values()), Came.HELD if complete else Came.UNPROVEN))
-    replicas = {ref.entry for cell in matrix.cells for ref in cell.plan.snaps if ref.replica}
     return MatrixSummary(
         SUMMARY_FORMAT,
         matrix.file,
@@ -108,7 +107,7 @@ def summary_of(matrix: PlannedMatrix, decided: Iterable[Decided], directory: Pat
         came.name,
         complete,
         cells,
-        tuple(sorted(replicas)),
+        matrix.replicas,
     )
 
 

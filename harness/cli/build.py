@@ -86,7 +86,7 @@ def _of_scenario(file: str, catalogue: Catalogue) -> list[Make]:
 
 def _plans(file: Path, catalogue: Catalogue) -> Sequence[Plan]:
     if is_matrix(file):
-        return tuple({cell.plan.title: cell.plan for cell in plan_matrix(file, catalogue).cells}.values())
+        return tuple(cells[0].plan for cells in plan_matrix(file, catalogue).by_run.values())
     if not is_gate(file):
         return plans_of(file, catalogue, {})
     gate = plan_gate(file, catalogue)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from harness.errors import HarnessError
 from harness.model.gate import PlannedGate
 from harness.model.plan import Plan
-from harness.report.layout import safe
+from harness.report.layout import safe, table
 from harness.results import Came
 from harness.results_gate import Ran, blind_controls, came_of_gate, must_be
 
@@ -25,9 +25,7 @@ def explain(gate: PlannedGate) -> str:
 def render(gate: PlannedGate, ran: Sequence[Ran]) -> str:
     """The table, and as its last line what the gate came to."""
     rows = [_HEADING, *map(_row, ran)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADING))]
-    table = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
-    lines = ["", f"gate {gate.file}", "", *table, *_unproven(gate), "", _came_to(ran)]
+    lines = ["", f"gate {gate.file}", "", *table(rows), *_unproven(gate), "", _came_to(ran)]
     return "\n".join(map(safe, lines)) + "\n"
 
 

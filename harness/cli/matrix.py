@@ -62,7 +62,7 @@ def run_matrix(
 
     The exit code is that of the worst cell. `directory` has the cells decided so far at any time.
     """
-    by_run = _by_run(matrix)
+    by_run = matrix.by_run
     earlier = {key: found for key, cells in by_run.items() if (found := before(cells[0].plan))}
     decided = [Decided(cell, found) for key, found in earlier.items() for cell in by_run[key]]
     _note(matrix, decided, directory)
@@ -76,14 +76,6 @@ def run_matrix(
             progress.tell(of_run)
     print(matrix_table.render(matrix, decided, directory), end="", flush=True)
     return came_of_matrix(decided).exit_code
-
-
-def _by_run(matrix: PlannedMatrix) -> dict[str, list[PlannedCell]]:
-    """The cells that one run decides, by its title."""
-    found: dict[str, list[PlannedCell]] = {}
-    for cell in matrix.cells:
-        found.setdefault(cell.plan.title, []).append(cell)
-    return found
 
 
 def _rows(matrix: PlannedMatrix, cells: Iterable[PlannedCell]) -> list[list[Plan]]:

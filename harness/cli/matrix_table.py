@@ -8,10 +8,11 @@ from pathlib import Path
 
 from harness.host.deadline import monotonic
 from harness.host.progress import Tell
-from harness.model.matrix import HELD, PlannedCell, PlannedMatrix
+from harness.model.matrix import HELD, SUMMARY, PlannedCell, PlannedMatrix
+from harness.report import layout
 from harness.report.layout import safe
 from harness.results import Came
-from harness.results_matrix import Decided, came_of_matrix, summary_of
+from harness.results_matrix import Decided, came_of_matrix
 
 _Shown = Callable[[PlannedCell], str]
 
@@ -20,8 +21,7 @@ def explain(matrix: PlannedMatrix) -> str:
     """The table of what is expected; ends in a newline."""
     lines = [f"matrix {matrix.file}", f"  {matrix.summary}", "", *threats(matrix), ""]
     lines += table(matrix, lambda cell: words(cell.expected))
-    runs = len({cell.plan.title for cell in matrix.cells})
-    lines += ["", f"{len(matrix.cells)} cells, decided by {runs} runs", *_replicas(matrix)]
+    lines += ["", f"{len(matrix.cells)} cells, decided by {len(matrix.by_run)} runs", *_replicas(matrix)]
     return "\n".join(map(safe, lines)) + "\n"
 
 
@@ -32,7 +32,7 @@ def render(matrix: PlannedMatrix, decided: Sequence[Decided], directory: Path) -
     lines += table(matrix, lambda cell: _found(by_cell.get((cell.row, cell.threat.name))))
     wrong = [each for each in decided if each.came is not Came.HELD]
     lines += ["", *(line for each in wrong for line in _differs(each))]
-    lines += [*_replicas(matrix), f"cells: {directory / 'matrix.json'}", _came_to(decided, wrong)]
+    lines += [*_replicas(matrix), f"cells: {directory / SUMMARY}", _came_to(decided, wrong)]
     return "\n".join(map(safe, lines)) + "\n"
 
 
@@ -46,9 +46,7 @@ def table(matrix: PlannedMatrix, shown: _Shown) -> Iterator[str]:
         [matrix.variable, *columns],
         *([row, *(texts.get((row, name), "") for name in columns)] for row in matrix.rows),
     ]
-    widths = [max(len(row[place]) for row in rows) for place in range(len(columns) + 1)]
-    for row in rows:
-        yield "  ".join(map(str.ljust, row, widths)).rstrip()
+    return layout.table(rows)
 
 
 def threats(matrix: PlannedMatrix) -> Iterator[str]:
@@ -98,9 +96,8 @@ def _differs(decided: Decided) -> Iterator[str]:
 
 
 def _replicas(matrix: PlannedMatrix) -> Iterable[str]:
-    found = summary_of(matrix, (), Path()).replicas
-    if found:
-        yield f"replicas, not the releases themselves: {len(found)} cores"
+    if matrix.replicas:
+        yield f"replicas, not the releases themselves: {len(matrix.replicas)} cores"
 
 
 def _came_to(decided: Sequence[Decided], wrong: Sequence[Decided]) -> str:

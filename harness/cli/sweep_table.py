@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.model.sweep_summary import StateRun, SweepSummary
-from harness.report.layout import safe
+from harness.report.layout import safe, table
 
 _HEADING = ("came out", "states", "files", "cut", "run directory")
 
@@ -16,9 +16,7 @@ _HEADING = ("came out", "states", "files", "cut", "run directory")
 def render(summary: SweepSummary, directory: Path) -> str:
     """The table, and as its last line what the sweep came to; `directory` is the recording's."""
     rows = [_HEADING, *(_row(run, directory) for run in summary.runs)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADING))]
-    table = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
-    lines = [f"== {summary.scenario}, swept", "", *table, "", *_came_to(summary, directory)]
+    lines = [f"== {summary.scenario}, swept", "", *table(rows), "", *_came_to(summary, directory)]
     return "\n".join(map(safe, lines)) + "\n"
 
 

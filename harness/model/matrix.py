@@ -6,7 +6,7 @@ A cell is about one service: what policy-from-running-snapd found of its starts 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.model.gate import Listed
@@ -87,6 +87,19 @@ class PlannedMatrix:
     threats: tuple[Threat, ...]
     rows: tuple[str, ...]
     cells: tuple[PlannedCell, ...]
+
+    @property
+    def by_run(self) -> Mapping[str, Sequence[PlannedCell]]:
+        """The cells that one run decides, by its title, in the order of the file."""
+        found: dict[str, list[PlannedCell]] = {}
+        for cell in self.cells:
+            found.setdefault(cell.plan.title, []).append(cell)
+        return found
+
+    @property
+    def replicas(self) -> tuple[str, ...]:
+        """The cores in it that re-create releases, sorted."""
+        return tuple(sorted({ref.entry for cell in self.cells for ref in cell.plan.snaps if ref.replica}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from harness.errors import HarnessError
 from harness.host.signals import terminate_on_signals
 from harness.model.catalogue import Catalogue
 from harness.model.plan import Plan
-from harness.planning import is_scenario, plans_of
+from harness.planning import as_named_here, is_scenario, plans_of
 from harness.pytest_plugin.longrepr import Disproved, disproved, not_measured, properties
 from harness.pytest_plugin.runners import catalogue_of, runner_of
 from harness.results import Came, RunResult, gate
@@ -48,7 +48,7 @@ class ScenarioFile(pytest.File):
     """One scenario file; reading it starts nothing."""
 
     def collect(self) -> Iterator[ScenarioItem]:
-        for plan in plans_of(_shown(self.path), _catalogue(self.config, self.path), {}):
+        for plan in plans_of(as_named_here(self.path), _catalogue(self.config, self.path), {}):
             for each in repetitions(plan):
                 yield ScenarioItem.from_parent(self, name=each.title, plan=each)
 
@@ -57,12 +57,6 @@ class ScenarioFile(pytest.File):
         if isinstance(excinfo.value, HarnessError):
             return str(excinfo.value)
         return super().repr_failure(excinfo)  # a collector takes no style
-
-
-def _shown(file: Path) -> Path:
-    """The file as a user here would name it: mistakes and findings are told by this path."""
-    here = Path.cwd()
-    return file.relative_to(here) if file.is_relative_to(here) else file
 
 
 def _catalogue(config: pytest.Config, file: Path) -> Catalogue:

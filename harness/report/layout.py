@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import textwrap
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 WIDTH = 100
@@ -68,6 +68,13 @@ class Page:
 def columns(cells: Iterable[tuple[str, int]]) -> str:
     """Cells padded to their widths, each cut with ``..`` when it is longer."""
     return "".join(_cell(safe(text), width) for text, width in cells).rstrip()
+
+
+def table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """A line for each row, whose columns are as wide as their widest text."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(map(str.ljust, row, widths)).rstrip()
 
 
 def _cell(text: str, width: int) -> str:
