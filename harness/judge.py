@@ -156,9 +156,12 @@ def _meets(control: Control, subject: str, finding: Finding) -> bool:
         subject in ("", finding.subject)
         and control.author in ("", finding.author)
         and control.finding_class in ("", finding.kind)
+        and (not control.evidence or any(control.evidence in one.says for one in finding.evidence))
     )
 
 
 def _expectation(control: Control) -> str:
     kind = f" as {control.finding_class}" if control.finding_class else ""
-    return f"{kind} under policy of {control.author}" if control.author else kind
+    author = f" under policy of {control.author}" if control.author else ""
+    evidence = f" with {control.evidence!r} in the evidence" if control.evidence else ""
+    return kind + author + evidence

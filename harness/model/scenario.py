@@ -217,7 +217,8 @@ class Control:
     """One thing that a control must come out as: VIOLATED, by this invariant, for these subjects.
 
     `author` is the catalogue's name of the core whose policy they must be found under; empty when
-    the author is not part of the expectation. `names` says where each name stands in the file.
+    the author is not part of the expectation. `evidence` is text that the evidence of each must have.
+    `names` says where each name stands in the file.
     """
 
     span: Span
@@ -225,6 +226,7 @@ class Control:
     subjects: tuple[str, ...] = ()
     author: str = ""
     finding_class: str = ""
+    evidence: str = ""
     names: Mapping[str, Span] = field(default_factory=dict)
 
 

@@ -60,6 +60,7 @@ _CONTROL = Record(
         ),
         "author": Field(Text("a core of the catalogue"), "the core whose policy they must be found under"),
         "class": Field(Text("a class of finding"), "the class that the findings must have, such as stale"),
+        "evidence": Field(Text("words"), "words that the evidence of the findings must have"),
     },
 )
 _MIB = 1 << 20
@@ -218,12 +219,14 @@ def _machine(filled: Filled | None) -> MachineOptions:
 
 def _control(filled: Filled) -> Control:
     subjects, author, kind = filled.get("subjects", ()), filled.get("author"), filled.get("class")
+    evidence = filled.get("evidence")
     return Control(
         filled.span,
         filled.get("violates"),
         _texts(subjects),
         author.text if author else "",
         kind.text if kind else "",
+        evidence.text if evidence else "",
         {scalar.text: scalar.span for scalar in (*subjects, author) if scalar},
     )
 

@@ -213,5 +213,7 @@ def _controls(controls: Sequence[Control]) -> Iterator[str]:
             yield f"    class    {control.finding_class}"
         if control.author:
             yield f"    author   {control.author}"
+        if control.evidence:
+            yield f"    evidence {control.evidence!r}"
         for subject in control.subjects:
             yield f"    subject  {subject}"

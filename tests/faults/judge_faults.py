@@ -7,6 +7,13 @@ from tests.faults.fault import ENDS, HOLDS, LESS, POLICY, STARTS, VERDICT, Fault
 
 JUDGE_FAULTS = (
     Fault(
+        "judge.py",
+        "a control's words may stand in any evidence, or in none",
+        "any(control.evidence in one.says for one in finding.evidence)",
+        "finding.evidence",
+        VERDICT,
+    ),
+    Fault(
         "policy/starts.py",
         "a launcher that died is no attempt",
         "        if begins and chain:\n            yield tuple(chain)\n            chain = []",

@@ -287,14 +287,25 @@ def test_a_control_that_is_violated_as_it_must_be() -> None:
         {"subjects": (BLUEZ, "snap.other.app")},
         {"author": "2.77.1"},
         {"finding_class": "unconfined"},
+        {"evidence": "snap.other.app"},
     ],
-    ids=["invariant", "subject", "author", "class"],
+    ids=["invariant", "subject", "author", "class", "evidence"],
 )
 def test_a_control_that_is_violated_otherwise_is_not_as_expected(changes: dict[str, object]) -> None:
     verdict = judge(key_put_back(control=control(**changes), invariants=ALL).timeline())
     assert verdict.control is not None
     assert not verdict.control.as_expected
     assert verdict.control.missing
+
+
+def test_each_subject_has_the_words_in_its_own_evidence() -> None:
+    one = judge(key_put_back(control=control(subjects=(BLUEZ,), evidence=BLUEZ)).timeline()).control
+    both = judge(key_put_back(control=control(evidence=BLUEZ)).timeline()).control
+    assert one is not None
+    assert one.as_expected
+    assert both is not None
+    assert [NETWORK in missing for missing in both.missing] == [True]
+    assert f"with '{BLUEZ}' in the evidence" in both.missing[0]
 
 
 def test_a_control_that_is_held_is_not_as_expected() -> None:

@@ -232,8 +232,10 @@ def test_replicas_are_marked(plans: Plans, good: str) -> None:
 
 
 def test_a_plan_survives_json(plans: Plans, good: str) -> None:
-    text = good + "control: {violates: policy-from-running-snapd, author: '2.68.3', class: stale}\n"
+    control = "violates: policy-from-running-snapd, author: '2.68.3', class: stale, evidence: died"
+    text = f"{good}control: {{{control}}}\n"
     plan = plans(text)[0]
+    assert [each.evidence for each in plan.controls] == ["died"]
     assert codec.loads(Plan, codec.dumps(plan)) == plan
 
 
