@@ -80,6 +80,10 @@ class BootWatch:
         if not self._end_expected:
             self.fail(GuestFailed("the guest switched itself off"))
 
+    def stopped(self) -> None:
+        """The host ended this boot as by a reset, and starts no other one on this machine."""
+        self._record.write(BootEnded(self.number, "the host reset it, and left it switched off"))
+
     def cut(self, how: str) -> None:
         """The host ended this boot together with its QEMU, and starts another one."""
         self._record.write(BootEnded(self.number, how))

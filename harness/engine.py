@@ -168,13 +168,16 @@ class _Execution:
 
     def _act(self, action: Action, machine: Machine, deadline: Deadline) -> str:
         match action:
+            case Boot(held=True):
+                return machine.await_witness(deadline)
             case Boot() | AwaitReady():
                 return machine.await_boot(deadline)
             case RebootGuest(how, held):
                 self._change = None
                 return machine.reboot(how, deadline, held=held)
-            case SwitchOff():
-                self._bytecode = machine.power_off(deadline)
+            case SwitchOff(at_once):
+                self._change = None
+                self._bytecode = machine.power_off(deadline, at_once=at_once)
                 return ""
             case HoldUnit():
                 machine.hold(action, deadline)

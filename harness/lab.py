@@ -40,6 +40,7 @@ from harness.lab_spec import (
     LabOptions,
     Wants,
     first_order,
+    installed_files,
     machine_spec,
     wants_of,
     with_seed,
@@ -51,7 +52,7 @@ from harness.model.catalogue import Catalogue
 from harness.model.clock import HostTime
 from harness.model.event import ArtifactUsed, FingerprintUsed, MachineStarted, StartRepeated
 from harness.model.fingerprint import Fingerprint
-from harness.model.plan import InstallSnap, Plan, SnapRef
+from harness.model.plan import Plan, SnapRef
 from harness.model.repeat import Perturbation
 from harness.model.wire import WITNESS_PORT
 from harness.qemu.accel import Accelerator, choose
@@ -222,7 +223,7 @@ class Lab:
         Raises as `start` does.
         """
         accelerator = self._accelerator(prepared.image)
-        used = {step.action.ref.file_name for step in plan.start if isinstance(step.action, InstallSnap)}
+        used = installed_files(plan.start)
         machine = {
             "witness": probe_sha256(),
             "accelerator": accelerator.option,
@@ -252,7 +253,8 @@ class Lab:
         is kept for that (`SweepPlace`).
         """
         different, wants = perturbation or Perturbation(0, 0), Wants() if leaves else prepared.wants
-        takes_orders = prepared.orders and not leaves
+        held = prepared.wants.holds_before
+        takes_orders = prepared.orders and (not leaves or bool(held))
         accelerator = self._accelerator(prepared.image)
         patience = Patience(accelerator.host_factor)
         with ExitStack() as stack:
@@ -268,7 +270,7 @@ class Lab:
                 eager=bool(wants.points),
             )
             initrd.write_bytes(with_seed(prepared.image.initrd.read_bytes(), seed))
-            orders = Orders(scratch / "orders") if takes_orders else None
+            orders = Orders(scratch / "orders", () if leaves else held) if takes_orders else None
             base = start.disk if start else prepared.image.disk
             overlay = create_overlay(base, leaves or scratch / "disk.qcow2")
             place = SweepPlace.of(directory.path)

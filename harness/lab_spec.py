@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,10 +13,10 @@ from harness.guest.seed import MANAGEMENT_MAC, SCENARIO_MAC
 from harness.host.rundir import RunDirectory
 from harness.image.build import Image
 from harness.image.starts import Start
-from harness.machine import PAYLOAD_SERIAL
+from harness.machine_changes import PAYLOAD_SERIAL
 from harness.model.fault import SNAPD, Slow
 from harness.model.occurrence import Held, Occurrence
-from harness.model.plan import Boot, Plan, RebootGuest
+from harness.model.plan import Boot, HoldUnit, InstallSnap, Plan, PlannedStep, RebootGuest, StartChange
 from harness.model.point import Point, TimePassed, is_reached
 from harness.model.repeat import Perturbation
 from harness.model.scenario import MachineOptions, RebootHow
@@ -76,7 +76,8 @@ class Wants:
     """What a plan wants of its machine from the first step on: not in the start, which others share.
 
     `panics` and `power_cuts` say that it ends boots so, `points` what it waits for, `swept` that what is
-    written to its disk is kept. `boots_before` is how many boots its start has.
+    written to its disk is kept. `boots_before` is how many boots its start has, and `holds_before` what is
+    held when that ends.
     """
 
     machine: MachineOptions = field(default_factory=MachineOptions)
@@ -85,6 +86,7 @@ class Wants:
     points: tuple[Point, ...] = ()
     swept: bool = False
     boots_before: int = 0
+    holds_before: tuple[HoldUnit, ...] = ()
 
     @property
     def kernel(self) -> tuple[str, ...]:
@@ -103,13 +105,21 @@ def wants_of(plan: Plan) -> Wants:
     """What a plan wants of its machine."""
     panics, cuts = plan.reboots(RebootHow.PANIC), plan.reboots(RebootHow.POWER_CUT)
     boots = sum(isinstance(step.action, Boot | RebootGuest) for step in plan.start)
-    return Wants(plan.machine, panics, cuts, plan.points, plan.sweep is not None, boots)
+    held = tuple(step.action for step in plan.start if isinstance(step.action, HoldUnit))
+    return Wants(plan.machine, panics, cuts, plan.points, plan.sweep is not None, boots, held)
 
 
 def first_order(plan: Plan) -> str:
     """What the guest must be told before systemd starts, or an empty text: that takes a disk for orders."""
     late = (f"delay {f.program}" for f in plan.faults if isinstance(f, Slow) and f.program == SNAPD)
     return next(iter((*(f"hold {hold.unit}" for hold in plan.holds), *late)), "")
+
+
+def installed_files(steps: Iterable[PlannedStep]) -> frozenset[str]:
+    """The names of the snap files that the steps install, also as a change that they only begin."""
+    actions = (step.action for step in steps)
+    changes = (each.change if isinstance(each, StartChange) else each for each in actions)
+    return frozenset(each.ref.file_name for each in changes if isinstance(each, InstallSnap))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
+from harness import machine_changes
 from harness.boot_watch import BootWatch
 from harness.errors import CannotMeasure, GuestFailed, InstanceDied, Mistake, TimedOut
 from harness.guest.boots import BootId, await_first_boot, await_new_boot
@@ -26,21 +27,13 @@ from harness.guest.testinfra import CHECKS, host_of
 from harness.guest.witness import Witness
 from harness.host.deadline import Deadline, NotYet, Patience, wait_until
 from harness.host.facts import read_resident_memory
+from harness.machine_changes import Change, Connection
 from harness.machine_power import Change as PowerChange
 from harness.machine_power import Power
 from harness.model.event import MemoryRead
 from harness.model.observation import Look
 from harness.model.occurrence import Held
-from harness.model.plan import (
-    Check,
-    ConnectPlug,
-    DisconnectPlug,
-    HoldUnit,
-    InstallSnap,
-    RemoveSnap,
-    RevertSnap,
-    SnapRef,
-)
+from harness.model.plan import Check, HoldUnit
 from harness.model.point import Point, TimePassed, is_reached
 from harness.model.scenario import RebootHow
 from harness.qemu.console import ConsoleFollower
@@ -50,15 +43,6 @@ LOOK_SECONDS = 30.0  # nominal: a look itself takes 1 to 3 s under TCG
 TWINS_SECONDS = 120.0  # nominal: one takes 2 to 5 s under TCG, and the witness gives each 30 s
 KEPT_SECONDS = 30.0  # nominal: the witness starts 2 to 4 s before the first unit that matters under TCG
 LOG_IN_SECONDS = 20.0  # nominal: of one attempt, since a guest without network lets it hang
-PAYLOAD_SERIAL = "payload"
-_PAYLOAD = "/run/revert-safety/payload"
-_MOUNT_PAYLOAD = (
-    f"mountpoint -q {_PAYLOAD} || {{ mkdir -p {_PAYLOAD}"
-    f" && mount -t squashfs -o ro /dev/disk/by-id/virtio-{PAYLOAD_SERIAL} {_PAYLOAD}; }}"
-)
-
-Change = InstallSnap | RevertSnap | RemoveSnap
-Connection = ConnectPlug | DisconnectPlug
 
 
 class Machine:
@@ -134,6 +118,13 @@ class Machine:
         self._shell = Shell.connect("127.0.0.1", self._instance.forwarded_port(), self._keys, deadline)
         return f"boot {self.boot}, id {new[:8]}"
 
+    def await_witness(self, deadline: Deadline) -> str:
+        """Wait for the witness of a boot, which has its orders; returns and raises as `await_boot` does."""
+        self._greeted = self._witness.await_hello(self._greeted, deadline).boot_id
+        if self._orders:
+            self._orders.booted()
+        return f"boot {self.boot}, id {self._greeted[:8]}"
+
     def await_shell(self, deadline: Deadline) -> None:
         """Wait for ssh by trying, in a first boot whose witness says nothing or is not there.
 
@@ -152,22 +143,26 @@ class Machine:
 
         self._shell = wait_until(log_in, deadline, what="the guest to accept ssh connections", every=1.0)
 
-    def power_off(self, deadline: Deadline) -> Mapping[str, bytes]:
-        """Have the guest switch itself off, after which its disk is in order; nothing runs any more.
+    def power_off(self, deadline: Deadline, *, at_once: bool = False) -> Mapping[str, bytes]:
+        """Have the guest switch itself off, or do it `at_once`; nothing runs any more.
 
         Returns the witness's bytecode, by file name; nothing where the guest's Python gives none.
         """
         code = read_code(self.shell.run(compile_command(PROBE), deadline, check=False).stdout)
-        with self._boots.expected():
-            self.shell.run("systemctl --no-block poweroff", deadline)
-            self._instance.wait_for("SHUTDOWN", deadline)
+        if at_once:
+            self._witness.expect_cut()
+            self._instance.execute("stop")
+            self._boots.stopped()
+        else:
+            with self._boots.expected():
+                self.shell.run("systemctl --no-block poweroff", deadline)
+                self._instance.wait_for("SHUTDOWN", deadline)
         self.close()
         self._instance.quit(deadline)
         return code
 
     def reboot(self, how: RebootHow, deadline: Deadline, *, held: bool = False) -> str:
         """End this boot and wait for the next (`held`: for its witness); raises as `await_boot` does."""
-        before = self._greeted
         match how:
             case RebootHow.KILL:
                 self._power.kill(lambda: self._boots.cut("the host killed QEMU"))
@@ -178,11 +173,8 @@ class Machine:
             case _:
                 self._end_boot(how, deadline)
         self.close()
-        hello = self._witness.await_hello(before, deadline)
-        self._greeted = hello.boot_id
-        if self._orders:
-            self._orders.booted()
-        return f"boot {self.boot}, id {hello.boot_id[:8]}" if held else self.await_boot(deadline)
+        greeted = self.await_witness(deadline)
+        return greeted if held else self.await_boot(deadline)
 
     def _end_boot(self, how: RebootHow, deadline: Deadline) -> None:
         ending = self._boots.number  # asked before the end, which may come before the call returns
@@ -259,34 +251,11 @@ class Machine:
 
     def change(self, action: Change | Connection, deadline: Deadline) -> str:
         """Carry out a change of snaps or connections and wait until it is done."""
-        snapd = Snapd(self.shell)
-        match action:
-            case InstallSnap(ref):
-                return snapd.install(self._payload(ref, deadline), deadline)
-            case RevertSnap(snap):
-                return snapd.revert(snap, deadline)
-            case RemoveSnap(snap):
-                return snapd.remove(snap, deadline)
-            case ConnectPlug(plug, slot):
-                return snapd.connect(plug, slot, deadline)
-            case DisconnectPlug(plug, slot):
-                return snapd.disconnect(plug, slot, deadline)
+        return machine_changes.carry_out(action, self.shell, deadline)
 
     def start_change(self, action: Change, deadline: Deadline) -> str:
         """Start a change without waiting; returns snapd's id of it."""
-        snapd = Snapd(self.shell)
-        match action:
-            case InstallSnap(ref):
-                return snapd.start_install(self._payload(ref, deadline), deadline)
-            case RevertSnap(snap):
-                return snapd.start_revert(snap, deadline)
-            case RemoveSnap(snap):
-                return snapd.start_remove(snap, deadline)
-
-    def _payload(self, ref: SnapRef, deadline: Deadline) -> str:
-        """The snap's path in the guest; the payload disk is mounted once in each boot that needs it."""
-        self.shell.run(_MOUNT_PAYLOAD, deadline)
-        return f"{_PAYLOAD}/{ref.file_name}"
+        return machine_changes.begin(action, self.shell, deadline)
 
     def await_change(self, change: str, deadline: Deadline) -> str:
         """Wait until a started change is done."""

@@ -54,14 +54,16 @@ class _Order:
 class Orders:
     """The orders on one machine's disk; what is written there counts from the guest's next boot on.
 
-    A hold that ends by itself is dropped once a whole boot has had it from its beginning.
+    A hold that ends by itself is dropped once a whole boot has had it from its beginning. `holds` are those
+    of an earlier machine that go on.
     """
 
-    def __init__(self, disk: Path) -> None:
+    def __init__(self, disk: Path, holds: Iterable[HoldUnit] = ()) -> None:
         self.disk = disk
-        self._orders: list[_Order] = []
+        self._orders = [_Order(hold) for hold in holds]
         self._files: dict[str, bytes] = {}
         disk.write_bytes(bytes(SIZE))
+        self._write()
 
     def add(self, hold: HoldUnit) -> None:
         """Add a hold. Raises Mistake when there is no room for its command."""

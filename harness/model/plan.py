@@ -38,7 +38,9 @@ class SnapRef:
 
 @dataclass(frozen=True, slots=True)
 class Boot:
-    """Start the machine and wait until the guest says that it is ready."""
+    """Start the machine and wait until the guest says that it is ready; `held` is as in RebootGuest."""
+
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,12 @@ class RebootGuest:
 
 @dataclass(frozen=True, slots=True)
 class SwitchOff:
-    """End the start: the guest switches itself off, and its disk is kept for whatever starts alike."""
+    """End the start: the guest switches itself off, and its disk is kept for whatever starts alike.
+
+    With `at_once` it gets no say, as in a reset: the start ends with a change under way.
+    """
+
+    at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,10 +60,10 @@ from harness.scenario.points import show_point
 from harness.scenario.refs import Refs
 from harness.scenario.sequence import Sequence, ends_boot
 from harness.scenario.source import Problems
+from harness.scenario.start_end import check_end
 from harness.scenario.steps import split_connection
+from harness.scenario.titles import first_line
 from harness.scenario.unit_holds import UnitHolds
-
-_LONGEST_COMMAND = 60
 
 
 class Emitter:
@@ -79,6 +79,7 @@ class Emitter:
         self._faults = FaultBlocks(problems)
         self._numbers = Numbers()
         self._boot = 1
+        self._problems = problems
         self._planned: list[PlannedStep] = []
         self._unconnected: list[str] = []
         self._core_stayed = True
@@ -117,13 +118,18 @@ class Emitter:
         self._look("after the start")
         if start.then:
             self._end_boot("the installations")
+        check_end(start.then, self._problems)
         self._steps(start.then, None)
-        self._end_boot("the start")
-        self._add("switch off", SwitchOff(), self._timeouts.step)
+        if not isinstance(self._planned[-1].action, SwitchOff):
+            self._end_boot("the start")
+            self._add("switch off", SwitchOff(), self._timeouts.step)
         self._starting = False
         self._core_stayed = True
         self._boot += 1
-        self._add("boot", Boot(), self._timeouts.boot)
+        self._holds.reboot()
+        held = self._holds.await_release
+        self._add("boot", Boot(held), self._timeouts.boot)
+        self._takes_commands = not held
         self._look_at_boot()
 
     def _take(self, step: Step) -> None:
@@ -210,9 +216,9 @@ class Emitter:
         timeouts = self._timeouts
         match step:
             case Run(span, command):
-                self._add(f"run {_first_line(command)}", RunCommand(command), timeouts.command, span)
+                self._add(f"run {first_line(command)}", RunCommand(command), timeouts.command, span)
             case WaitUntil(span, command, within):
-                title = f"wait until {_first_line(command)}"
+                title = f"wait until {first_line(command)}"
                 self._add(title, AwaitCommand(command), within or timeouts.step, span)
             case WaitUnit(span, unit, state, within):
                 self._add(
@@ -232,9 +238,12 @@ class Emitter:
         self._under_way = True
         with self._numbers.below():
             self._steps((inner for inner in step.do if not isinstance(inner, During)), self._following)
-            self._add(f"wait until done: {title}", AwaitChange(), self._timeouts.step)
+            if not self._starting:
+                self._add(f"wait until done: {title}", AwaitChange(), self._timeouts.step)
         self._under_way = False
         self._take(step.step)
+        if self._starting:
+            return
         if any(ends_boot(inner) for inner in step.do):
             self._core_stayed = True
             self._look_at_boot()
@@ -259,6 +268,9 @@ class Emitter:
         self._add(f"end: {title}", self._faults.end(), self._timeouts.command)
 
     def _reboot(self, step: Reboot) -> None:
+        if self._starting and self._under_way:
+            self._add("switch off as by a reset", SwitchOff(at_once=True), self._timeouts.command, step.span)
+            return
         if not self._under_way and not self._look_waits:
             self._end_boot()
         self._holds.reboot()
@@ -331,11 +343,3 @@ def _needs_commands(step: Step) -> bool:
 
 def _changes_revision(action: Action) -> bool:
     return isinstance(action, RevertSnap) or (isinstance(action, InstallSnap) and action.refresh)
-
-
-def _first_line(command: str) -> str:
-    """As much of a command as a title has room for."""
-    first, *others = command.strip().splitlines()
-    if len(first) > _LONGEST_COMMAND:
-        return f"{first[: _LONGEST_COMMAND - 2]} …"
-    return f"{first} …" if others else first

@@ -280,6 +280,7 @@ STEP_KINDS: tuple[StepKind, ...] = (
             "hold", HoldShape(), "a unit, or {unit: NAME, for: DURATION} or {unit: NAME, until: COMMAND}"
         ),
         lambda span, v: HoldStart(span, *v["hold"]),
+        in_start=True,
     ),
     StepKind(
         "let a held unit start",
@@ -316,6 +317,7 @@ STEP_KINDS: tuple[StepKind, ...] = (
             do=Field(ListOf(STEP, 1, "say what is done meanwhile"), "the steps to carry out", required=True),
         ),
         lambda span, v: During(span, v["during"], v["do"]),
+        in_start=True,
     ),
 )
 

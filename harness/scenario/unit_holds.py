@@ -24,10 +24,10 @@ from harness.scenario import durations
 from harness.scenario.sequence import all_of, ends_boot
 from harness.scenario.shapes import Duration, Field, Record, Schema, Text
 from harness.scenario.source import Node, Problems, Table
+from harness.scenario.titles import first_line
 
 HELD_UNIT = Text("a unit's name, such as x.service", r"[\w:.\\@-]+\.(service|mount|socket)")
 _SNAPD = "snapd.service"
-_FIRST_LINE = 60
 
 
 class HoldShape:
@@ -94,11 +94,7 @@ class UnitHolds:
         """How people are told of it."""
         if step.seconds:
             return f"hold {step.unit} for {durations.show(step.seconds)}"
-        if not step.until:
-            return f"hold {step.unit}"
-        first, *others = step.until.strip().splitlines()
-        cut = len(first) > _FIRST_LINE or others
-        return f"hold {step.unit} until {first[:_FIRST_LINE]}{' …' if cut else ''}"
+        return f"hold {step.unit}" + (f" until {first_line(step.until)}" if step.until else "")
 
     def release(self, step: Release) -> ReleaseUnit | None:
         """End a hold; None when there is none to end."""

@@ -15,7 +15,38 @@ GUEST = ("tests/unit/fault/test_in_the_guest.py",)
 LAB = ("tests/unit/test_lab_spec.py",)
 ENGINE = ("tests/unit/test_engine.py",)
 
+START = ("tests/unit/scenario/test_start.py",)
+MACHINE = ("tests/unit/test_machine.py",)
+
 POINT_FAULTS = (
+    Fault(
+        "guest/orders.py",
+        "what a start held is not held in the boot after it",
+        "[_Order(hold) for hold in holds]",
+        "[]",
+        MACHINE,
+    ),
+    Fault(
+        "lab_spec.py",
+        "no machine is told what its start held",
+        "plan.sweep is not None, boots, held)",
+        "plan.sweep is not None, boots)",
+        START,
+    ),
+    Fault(
+        "lab_spec.py",
+        "a start has the same key whatever core a change under way installs",
+        "(each.change if isinstance(each, StartChange) else each for each in actions)",
+        "actions",
+        START,
+    ),
+    Fault(
+        "scenario/start_end.py",
+        "the guest shuts down at the end of a start that is to end by a reset",
+        "if not isinstance(end, Reboot) or end.how is not RebootHow.RESET:",
+        "if not isinstance(end, Reboot):",
+        START,
+    ),
     Fault(
         "judge.py",
         "a point that was not reached is not told",

@@ -52,8 +52,12 @@ class PaperMachine:
         self.done.append("boot")
         return ""
 
-    def power_off(self, _: object) -> Mapping[str, bytes]:
-        self.done.append("switch off")
+    def await_witness(self, _: object) -> str:
+        self.done.append("witness")
+        return ""
+
+    def power_off(self, _: object, *, at_once: bool) -> Mapping[str, bytes]:
+        self.done.append("reset" if at_once else "switch off")
         return {"agent.cpython-313.pyc": b"code"}
 
     def run(self, command: str, *_: object, **__: object) -> Any:
@@ -176,6 +180,15 @@ def test_one_that_failed_is_in_the_runs_own_record_and_is_not_kept(tmp_path: Pat
     lab = PaperLab(tmp_path)
     run(lab, "install", "go on")
     assert len(lab.done) == 2
+
+
+def test_one_that_ends_by_a_reset_is_gone_on_from_as_soon_as_the_witness_speaks(tmp_path: Path) -> None:
+    lab = PaperLab(tmp_path)
+    whole = plan("install", "go on")
+    ends = {"3": SwitchOff(at_once=True), "4": Boot(held=True)}
+    steps = tuple(replace(step, action=ends.get(step.number, step.action)) for step in whole.steps)
+    engine.run_plan(replace(whole, steps=steps), lab, print)
+    assert lab.done == [["boot", "install", "reset"], ["witness", "go on"]]
 
 
 def test_a_plan_that_never_switches_off_has_one_machine(tmp_path: Path) -> None:

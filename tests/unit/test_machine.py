@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -58,6 +59,22 @@ class Paper:
 
     def execute(self, command: str) -> None:
         self.done.append(command)
+
+    def expect_cut(self) -> None:
+        self.done.append("expect a cut")
+
+    def stopped(self) -> None:
+        self.done.append("stopped")
+
+    def quit(self, _: Deadline) -> None:
+        self.done.append("quit")
+
+    def run(self, *_: object, **__: object) -> SimpleNamespace:
+        self.done.append("run")
+        return SimpleNamespace(stdout="")
+
+    def close(self) -> None:
+        self.done.append("close")
 
     def reset(self) -> None:
         self.done.append("reset")
@@ -135,6 +152,23 @@ def test_what_a_boot_began_with_is_released_once_it_is_kept_waiting(
     paper.done.clear()
     machine.release(1, soon())
     assert paper.done == [("wait", 0)] * begins_held + [("release", 1)]
+
+
+def test_what_an_earlier_machine_held_is_released_likewise(tmp_path: Path) -> None:
+    paper = Paper()
+    machine = machine_of(paper, Orders(tmp_path / "orders", [HoldUnit(1, "snapd.service")]))
+    assert machine.await_witness(soon()) == "boot 1, id boot-id-"
+    paper.done.clear()
+    machine.release(1, soon())
+    assert paper.done == [("wait", 0), ("release", 1)]
+
+
+def test_a_start_that_ends_by_a_reset_leaves_the_guest_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    paper = Paper()
+    machine = machine_of(paper)
+    monkeypatch.setattr(machine, "_shell", paper)
+    assert machine.power_off(soon(), at_once=True) == {}
+    assert paper.done == ["run", "expect a cut", "stop", "stopped", "close", "quit"]
 
 
 def ran(program: str) -> Executed:

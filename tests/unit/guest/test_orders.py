@@ -75,6 +75,13 @@ def test_a_release_and_a_boot_take_orders_back(orders: Orders, tmp_path: Path) -
     assert orders.disk.stat().st_size == SIZE
 
 
+def test_those_of_an_earlier_machine_go_on(tmp_path: Path) -> None:
+    orders = Orders(tmp_path / "orders", [UNTIL_RELEASED])
+    assert held(unpacked(orders, tmp_path / "first")) == {"1"}
+    orders.booted()
+    assert orders.drop(1), "its boot began with it"
+
+
 def held(paths: set[str]) -> set[str]:
     return {path.rpartition("/")[2] for path in paths if path.startswith("run/revert-safety/holds/")} - {
         f"{number}.{kind}" for number in range(9) for kind in ("fifo", "until")

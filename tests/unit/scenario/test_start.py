@@ -4,13 +4,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
-from harness.lab_spec import wants_of
-from harness.model.plan import InstallSnap, Look, Plan, RebootGuest, SwitchOff
+from harness.lab_spec import installed_files, wants_of
+from harness.model.plan import (
+    AwaitChange,
+    AwaitReady,
+    Boot,
+    HoldUnit,
+    InstallSnap,
+    Look,
+    Plan,
+    RebootGuest,
+    ReleaseUnit,
+    RunCommand,
+    SwitchOff,
+)
+from harness.policy.holds import failed_holds
 from harness.scenario.alone import alone, cores_of
 from harness.scenario.schema import schema
+from tests.unit.builders import fresh_revert
 
 Plans = Callable[[str], tuple[Plan, ...]]
 
@@ -88,8 +103,9 @@ def test_control_boots_leave_it_out(plans: Plans) -> None:
     ("step", "line", "says"),
     [
         ("reboot: kill", 7, "a start has no 'reboot: kill'; expected clean or reset; put it into 'steps'"),
-        ("hold: snapd.service", 7, "unknown step of a start 'hold'"),
-        ("during: {revert: core}", 7, "unknown step of a start 'during'"),
+        ("release: snapd.service", 7, "unknown step of a start 'release'"),
+        ("hold: snapd.service", 7, "'snapd.service' is held when the start's machine switches itself off"),
+        ("hold: {unit: snapd.service, for: 3 s}", 7, "the hold of 'snapd.service' ends by itself"),
         ("refresh: {core: 2.68.4}", 7, "unknown core '2.68.4'"),
         ("revert: witness", 7, "cannot revert 'witness': it is not installed here"),
     ],
@@ -102,5 +118,80 @@ def test_a_mistake(mistakes: Callable[[str], list[str]], step: str, line: int, s
 def test_the_schema_has_its_steps() -> None:
     steps = schema()["$defs"]["step-of-a-start"]["oneOf"]
     assert {each["required"][0] for each in steps} == {
-        "install", "refresh", "revert", "remove", "connect", "disconnect", "reboot", "wait", "run",
+        "install", "refresh", "revert", "remove", "connect", "disconnect", "reboot", "wait", "run", "hold",
+        "during",
     }  # fmt: skip
+
+
+# -- a start that ends with a change under way
+
+WINDOW = """\
+summary: the machine is reset when 2.57.6 is to run again, and snapd is held in the boot after it
+image: trixie-snapd-2.57.6
+start:
+  core: "2.57.6"
+  snaps: [network-manager]
+  then:
+    - refresh: {core: "2.68.3"}
+    - hold: snapd.service
+    - during: {revert: core}
+      do:
+        - wait: {held: snapd.service}
+        - run: sync
+        - reboot: reset
+steps:
+  - run: echo snapd is held
+  - release: snapd.service
+hold: [policy-from-running-snapd]
+"""
+
+
+def test_a_start_may_end_by_a_reset_with_a_unit_held(plans: Plans) -> None:
+    (plan,) = plans(WINDOW)
+    actions = [step.action for step in plan.start]
+    assert actions[-1] == SwitchOff(at_once=True)
+    assert not any(isinstance(step.action, RebootGuest | AwaitChange) for step in plan.steps)
+    assert [type(step.action) for step in plan.steps[len(actions) :]] == [
+        Boot, AwaitReady, RunCommand, ReleaseUnit, Look,
+    ]  # fmt: skip
+    assert plan.steps[len(actions)].action == Boot(held=True)
+    assert looks(plan)[-2:] == [
+        ("after refresh core to 2.68.3", "2.68.3", False),
+        ("at boot 2", "2.57.6", True),
+    ]
+    wants = wants_of(plan)
+    assert wants.boots_before == 1
+    assert wants.holds_before == (HoldUnit(1, "snapd.service"),)
+
+
+def test_what_is_installed_by_a_change_under_way_is_of_the_start(plans: Plans) -> None:
+    text = WINDOW.replace("during: {revert: core}", 'during: {refresh: {core: "2.77.1"}}')
+    (plan,) = plans(text)
+    files = {ref.entry: ref.file_name for ref in plan.snaps}
+    assert installed_files(plan.start) == set(files.values())
+
+
+def test_a_hold_of_a_start_must_keep_its_unit_waiting_in_the_boot_after_it(plans: Plans) -> None:
+    (plan,) = plans(WINDOW)
+    timeline = replace(fresh_revert().timeline(), plan=plan)
+    failed = [(each.kind, each.boot) for each in failed_holds(timeline)]
+    assert failed == [("never-held", 2)]
+
+
+@pytest.mark.parametrize(
+    ("step", "other", "line", "says"),
+    [
+        ("reboot: reset", "reboot: clean", 9, "expected 'do' that ends with 'reboot: reset'"),
+        ("reboot: reset", "run: 'true'", 9, "expected 'do' that ends with 'reboot: reset'"),
+        ("run: sync", "when: {after: 1 s}", 12, "no step of a start"),
+        ("run: sync", "release: snapd.service", 12, "no step of a start"),
+        ("run: sync", "{fault: full-disk, do: [run: sync]}", 12, "no step of a start"),
+        ("reboot: reset\n", "reboot: reset\n    - run: sync\n", 9, "before the end of the start"),
+        ("release: snapd.service", "run: sync", 8, "'snapd.service' is never released"),
+    ],
+)
+def test_a_mistake_at_its_end(
+    mistakes: Callable[[str], list[str]], step: str, other: str, line: int, says: str
+) -> None:
+    told = mistakes(WINDOW.replace(step, other, 1))
+    assert any(each.startswith(f"s.yaml:{line}:") and says in each for each in told), told
