@@ -16,7 +16,7 @@ from harness.image.starts import Start
 from harness.machine_changes import PAYLOAD_SERIAL
 from harness.model.fault import SNAPD, Slow
 from harness.model.occurrence import Held, Occurrence
-from harness.model.plan import Boot, HoldUnit, InstallSnap, Plan, PlannedStep, RebootGuest, StartChange
+from harness.model.plan import HoldUnit, InstallSnap, Plan, PlannedStep, StartChange
 from harness.model.point import Point, TimePassed, is_reached
 from harness.model.repeat import Perturbation
 from harness.model.scenario import MachineOptions, RebootHow
@@ -104,9 +104,8 @@ class Wants:
 def wants_of(plan: Plan) -> Wants:
     """What a plan wants of its machine."""
     panics, cuts = plan.reboots(RebootHow.PANIC), plan.reboots(RebootHow.POWER_CUT)
-    boots = sum(isinstance(step.action, Boot | RebootGuest) for step in plan.start)
     held = tuple(step.action for step in plan.start if isinstance(step.action, HoldUnit))
-    return Wants(plan.machine, panics, cuts, plan.points, plan.sweep is not None, boots, held)
+    return Wants(plan.machine, panics, cuts, plan.points, plan.sweep is not None, plan.boots_before, held)
 
 
 def first_order(plan: Plan) -> str:

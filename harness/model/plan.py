@@ -313,6 +313,11 @@ class Plan:
         return self.steps[: next(ends, 0)]
 
     @property
+    def boots_before(self) -> int:
+        """How many boots the start has; 0 where there is none."""
+        return sum(isinstance(step.action, Boot | RebootGuest) for step in self.start)
+
+    @property
     def holds(self) -> tuple[HoldUnit, ...]:
         """The units that are held on the way, in order."""
         return tuple(step.action for step in self.steps if isinstance(step.action, HoldUnit))

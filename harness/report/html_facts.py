@@ -17,6 +17,7 @@ from harness.model.event import (
 )
 from harness.model.timeline import Timeline
 from harness.report.html_table import table
+from harness.report.kept_start import boots_of_start
 from harness.report.markup import Content, Markup, element
 from harness.report.strip import counted
 
@@ -100,7 +101,8 @@ def _versions(timeline: Timeline) -> Iterator[Markup]:
                 rows.append(("harness", harness))
                 rows += ((f"host: {key}", host[key]) for key in sorted(host))
             case StartRepeated(key=key, made=made):
-                rows.append(("boot 1", f"the start that was carried out at {made}, kept as {key}"))
+                text = f"the start that was carried out at {made}, kept as {key}"
+                rows.append((boots_of_start(timeline), text))
             case MachineStarted() as machine:
                 rows += (row for row in _machine(machine) if row not in rows)
             case MemoryRead() as memory:

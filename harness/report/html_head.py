@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from harness.model.timeline import Timeline
 from harness.model.verdict import Outcome, Verdict, worst
 from harness.report import lane_of_snapd
+from harness.report.kept_start import in_doubt
 from harness.report.markup import Content, Markup, element, joined, shown
 from harness.report.numbered import FROM_WORST, Numbered
 from harness.report.strip import Strip
@@ -86,6 +87,8 @@ def _console(timeline: Timeline, verdict: Verdict) -> Content:
 
 def _facts(timeline: Timeline, verdict: Verdict, found: Sequence[Numbered]) -> Iterator[Markup]:
     yield from _fact("Findings", _counts(found))
+    if doubt := in_doubt(timeline, verdict):
+        yield from _fact("Start", doubt)
     if verdict.control is not None:
         yield from _fact("Control", _control(verdict))
     if verdict.replicas:

@@ -19,6 +19,7 @@ from harness.model.timeline import Timeline
 from harness.model.verdict import Evidence, Finding, Outcome, Verdict
 from harness.policy.builds import short
 from harness.report.boots import boots
+from harness.report.kept_start import boots_of_start, in_doubt
 from harness.report.layout import Page
 from harness.scenario.perturb import describe
 
@@ -55,6 +56,8 @@ def _head(timeline: Timeline, verdict: Verdict, page: Page) -> Iterator[str]:
     counts = Counter(finding.outcome for finding in verdict.findings)
     told = ", ".join(f"{counts[outcome]} {outcome}" for outcome in _FROM_WORST if counts[outcome])
     yield from page.line(f"Findings: {told or 'none'}.", indent=2)
+    if doubt := in_doubt(timeline, verdict):
+        yield from page.line(doubt, indent=2)
     yield from _control(verdict, page)
     if timeline.plan.perturbation:
         one = timeline.plan.perturbation
@@ -145,7 +148,8 @@ def _versions(timeline: Timeline, page: Page) -> Iterator[str]:
                 facts = "".join(f"; {key} {host[key]}" for key in sorted(host))
                 yield from page.line(f"harness {harness}{facts}", indent=2)
             case StartRepeated(key=key, made=made):
-                yield from page.line(f"boot 1 is the start of {made}: {short(key)}", indent=2)
+                which = boots_of_start(timeline)
+                yield from page.line(f"the start of {made} ({which}): {short(key)}", indent=2)
             case MachineStarted() as machine:
                 if machine not in machines:
                     yield from page.line(_machine(machine), indent=2)

@@ -29,8 +29,8 @@ POINT_FAULTS = (
     Fault(
         "lab_spec.py",
         "no machine is told what its start held",
-        "plan.sweep is not None, boots, held)",
-        "plan.sweep is not None, boots)",
+        "plan.sweep is not None, plan.boots_before, held)",
+        "plan.sweep is not None, plan.boots_before)",
         START,
     ),
     Fault(
