@@ -268,6 +268,7 @@ class Lab:
                 witness=self.options.watch,
                 bytecode=start.bytecode if start else {},
                 eager=bool(wants.points),
+                slowness=accelerator.host_factor,
             )
             initrd.write_bytes(with_seed(prepared.image.initrd.read_bytes(), seed))
             orders = Orders(scratch / "orders", () if leaves else held) if takes_orders else None

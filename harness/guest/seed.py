@@ -151,6 +151,13 @@ _WITNESS_SERVICE, _SSHD_SERVICE = "revert-safety-witness.service", "revert-safet
 _MASKED = ("ssh.service", "ssh.socket", "sshd.service", "sshd.socket")
 
 
+# On a slow host PID 1 would end snapd while it makes its policy anew; where time-outs are nominal, that takes
+# a third of the time that it has by default (systemd-system.conf(5)). The image gives less for stopping.
+_START_SECONDS, _STOP_SECONDS = 90, 30
+_MANAGER = "/run/systemd/system.conf.d/revert-safety.conf"
+_TIMEOUTS = "[Manager]\nDefaultTimeoutStartSec={start}s\nDefaultTimeoutStopSec={stop}s\n"
+
+
 def make_seed(
     keys: RunKeys,
     *,
@@ -160,17 +167,22 @@ def make_seed(
     witness: bool = True,
     bytecode: Mapping[str, bytes] = _NO_BYTECODE,
     eager: bool = False,
+    slowness: float = 1.0,
 ) -> bytes:
     """The archive for one run's guests; the same keys and delays give the same bytes.
 
     `address` is the management interface's, with its prefix length. `delays` are units that are to start
     late, with milliseconds. With `orders` the guest reads them from their disk (harness.guest.orders) at
     every boot. Without `witness` nothing watches the guest, which takes commands all the same. `bytecode` is
-    the witness's (harness.guest.bytecode); an `eager` one tells of everything soon.
+    the witness's (harness.guest.bytecode); an `eager` one tells of everything soon. `slowness` is how many
+    times slower this host is than the one for which nominal time-outs are.
     """
     files = {**_late(delays), **_command_channel(keys, address), **(_witness(bytecode) if witness else {})}
     if eager:
         files[EAGER] = Entry()
+    if slowness > 1:
+        start, stop = (round(seconds * slowness) for seconds in (_START_SECONDS, _STOP_SECONDS))
+        files[_MANAGER] = Entry(_TIMEOUTS.format(start=start, stop=stop).encode())
     if orders:
         files[TAKE_ORDERS] = Entry(_TAKE_ORDERS.encode())
     return archive({f"seed{path}": entry for path, entry in files.items()})

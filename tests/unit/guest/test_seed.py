@@ -42,6 +42,18 @@ def test_private_files_are_private(unpacked: Path) -> None:
     assert text(unpacked, f"{HOME}/authorized_keys") == f"{KEYS.client.public}\n"
 
 
+@pytest.mark.parametrize(("slowness", "start", "stop"), [(2.9, "261s", "87s"), (1.5, "135s", "45s")])
+def test_a_slow_hosts_guest_has_more_time(tmp_path: Path, slowness: float, start: str, stop: str) -> None:
+    run(["cpio", "-idm", "--quiet"], input=make_seed(KEYS, slowness=slowness), cwd=tmp_path)
+    told = text(tmp_path / "seed", "/run/systemd/system.conf.d/revert-safety.conf").splitlines()
+    assert told == ["[Manager]", f"DefaultTimeoutStartSec={start}", f"DefaultTimeoutStopSec={stop}"]
+
+
+@pytest.mark.parametrize("slowness", [1.0, 0.3])
+def test_no_other_guest_has(slowness: float) -> None:
+    assert make_seed(KEYS, slowness=slowness) == make_seed(KEYS)
+
+
 def test_the_clients_private_key_is_not_in_it() -> None:
     assert KEYS.client.private not in make_seed(KEYS)
     assert KEYS.host.private in make_seed(KEYS)
