@@ -84,17 +84,21 @@ _R29 = replace(
     mounts=Mounts(by_update_ns=True, noted=True),
 )
 
+# Nothing of what is re-created here changed. What snap-update-ns learnt is left out of every replica: to make
+# mount points (2.30), writable mimics, and to discard stale namespaces on classic (2.31).
+_R31 = replace(_R29, name="2.31")
+
 # The system-key, and a `snap run` that waits on it; snap-update-ns under a profile for each snap.
 _R32 = replace(
-    _R29,
+    _R31,
     name="2.32",
-    apparmor=replace(_R29.apparmor, confines_update_ns=True),
-    daemon=replace(_R29.daemon, key_version=1),
-    run=replace(_R29.run, waits=Wait.SYSTEM_KEY, rounds=12, seconds=5.0),
+    apparmor=replace(_R31.apparmor, confines_update_ns=True),
+    daemon=replace(_R31.daemon, key_version=1),
+    run=replace(_R31.run, waits=Wait.SYSTEM_KEY, rounds=12, seconds=5.0),
 )
 
 RELEASES: Mapping[str, Release] = {
-    release.name: release for release in (_R24, _R25, _R26_4, _R26_5, _R27, _R28, _R29, _R32)
+    release.name: release for release in (_R24, _R25, _R26_4, _R26_5, _R27, _R28, _R29, _R31, _R32)
 }
 """Every release that there is a replica of, by its version."""
 
