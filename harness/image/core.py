@@ -23,7 +23,7 @@ from harness.image.debs import Deb
 from harness.image.digest import key_of, sha256_of, tree_digest, write_json
 from harness.image.snapfile import SnapFile, build_ids, one_file, snap_yaml, squash
 from harness.image.store import MIB, discard
-from harness.image.tree import Tree
+from harness.image.tree import SOURCE_DATE_EPOCH, Tree
 from harness.image.workshop import Workshop
 from harness.model.catalogue import CoreEntry, DebFiles, Replica, SnapFileSource, SuitePackage
 from harness.model.catalogue import Tree as TreeSource
@@ -98,18 +98,26 @@ def _from_tree(entry: CoreEntry, file_name: str, path: Path, workshop: Workshop)
 
 def _re_created(entry: CoreEntry, file_name: str, source: Replica, workshop: Workshop) -> SnapFile:
     inputs: dict[str, object] = {"replica": replica.inputs(source)}
-    plan = _Plan(entry, file_name, inputs, lambda tree: replica.put_into_core(tree, source))
+
+    def fill(tree: Tree) -> None:
+        replica.put_into_core(tree, source)
+
+    plan = _Plan(entry, file_name, inputs, fill, replica.built(source))
     return _layered(plan, workshop)
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """A core to be made: what `fill` adds to the root, and what stands for that in the key."""
+    """A core to be made: what `fill` adds to the root, what stands for that in the key.
+
+    `built` is the time of all its files (Unix time).
+    """
 
     entry: CoreEntry
     file_name: str
     inputs: dict[str, object]
     fill: Callable[[Tree], None]
+    built: int = SOURCE_DATE_EPOCH
 
 
 def _layered(plan: _Plan, workshop: Workshop) -> SnapFile:
@@ -124,7 +132,7 @@ def _layered(plan: _Plan, workshop: Workshop) -> SnapFile:
             tree.add_tar(archive, lambda name: not _UNWANTED.match(name))
         plan.fill(tree)
         version = _finish(tree, plan.entry.claims)
-        squash(tree, directory / "core.snap")
+        squash(tree, directory / "core.snap", plan.built)
         ids = build_ids(tree, _TOOLS)
         inputs = {"root": root_key, "claims": plan.entry.claims, **plan.inputs}
         _write_manifest(directory, version, inputs, ids)

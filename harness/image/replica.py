@@ -15,10 +15,12 @@ from pathlib import Path
 
 from harness.errors import BuildFailed, Mistake
 from harness.image.digest import canonical, sha256_of, tree_digest
-from harness.image.tree import Tree
+from harness.image.tree import SOURCE_DATE_EPOCH, Tree
 from harness.model.catalogue import Replica
 from harness.replica.designs import release_of
-from harness.replica.release import Form, Release
+from harness.replica.release import AppArmor, Form, Release
+from harness.replica.releases import RELEASES
+from harness.replica.rules import UPDATE_NS
 
 ROOT = "bullseye"
 """The suite of a replica's root: a later C library calls what the policy of 2017 kills a program for."""
@@ -31,9 +33,12 @@ _NOTE = re.compile(rb"(\x04\0\0\0\x14\0\0\0\x03\0\0\0GNU\0).{20}", re.DOTALL)
 _PYTHON = re.compile(r"usr/bin/python3(\.\d+)?")
 _NOT_NEEDED = re.compile(r"usr/lib/python3\.\d+/(test|idlelib|lib2to3|distutils|unittest|pydoc_data)/")
 # Raised when what is made of the same programs and table changes.
-_FORM = 2
+_FORM = 3
 # Where a service's snap may have its layouts; the root is read-only.
 _DIRECTORIES = ("var/lib/NetworkManager", "var/lib/bluetooth")
+# The launcher's own profile, which Ubuntu Core loads at boot. Every core's has the same name, there as here.
+_PROFILE = "etc/apparmor.d/usr.lib.snapd.snap-confine"
+_OF_PROFILE = "flags=(attach_disconnected) {"
 # A .pyc: the magic number, the flags, and either time and size of its source, or a digest of it
 # (PEP 552). With these flags nothing of the source is compared, whose time is another in a snap.
 _UNCHECKED = (1).to_bytes(4, "little")
@@ -42,7 +47,16 @@ _UNCHECKED = (1).to_bytes(4, "little")
 def inputs(source: Replica) -> dict[str, object]:
     """What stands for a replica in the key of what is made of it."""
     programs = _programs(source)
-    return {"release": _release(source).as_data(), "programs": tree_digest(programs), "form": _FORM}
+    table = _release(source).as_data()
+    return {"release": table, "programs": tree_digest(programs), "built": built(source), "form": _FORM}
+
+
+def built(source: Replica) -> int:
+    """When its core says that it was made (Unix time): a second later than the release before.
+
+    What apparmor_parser compiled before is good to it unless the text is newer.
+    """
+    return SOURCE_DATE_EPOCH + list(RELEASES).index(source.release)
 
 
 def put_into_core(tree: Tree, source: Replica) -> None:
@@ -56,7 +70,16 @@ def put_into_core(tree: Tree, source: Replica) -> None:
         tree.entries[name] = (entry, data[:4] + _UNCHECKED + data[8:])
     for directory in _DIRECTORIES:
         tree.directory(directory)
+    tree.file(_PROFILE, launcher_profile(_release(source).apparmor).encode())
     put_programs(tree, tree, source)
+
+
+def launcher_profile(apparmor: AppArmor) -> str:
+    """The text of the launcher's own profile, for the launcher of whichever core."""
+    child = [f"profile {UPDATE_NS} {_OF_PROFILE}", *apparmor.launcher_child, "}"]
+    rules = [*apparmor.launcher, *(child if apparmor.launcher_child else ())]
+    lines = [f"/snap/core/*/{_TOOLS}/snap-confine {_OF_PROFILE}", *(f"  {rule}" for rule in rules), "}"]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def put_programs(tree: Tree, root: Tree, source: Replica) -> None:

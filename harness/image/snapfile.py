@@ -58,13 +58,16 @@ def build_ids(tree: Tree, directory: str) -> dict[str, str]:
     return {name: value for name, value in sorted(found.items()) if value}
 
 
-def squash(tree: Tree, target: Path) -> None:
-    """Write the tree as a snap; the same tree and tool give the same bytes."""
+def squash(tree: Tree, target: Path, built: int = SOURCE_DATE_EPOCH) -> None:
+    """Write the tree as a snap; the same tree and tool give the same bytes.
+
+    `built` is the time that every file in it has (Unix time).
+    """
     packed = target.with_suffix(".tar")
     with packed.open("wb") as stream:
         tree.write(stream)
     try:
-        process.run(["sh", "-c", _SQUASH, found("sqfstar"), packed, target, str(SOURCE_DATE_EPOCH)])
+        process.run(["sh", "-c", _SQUASH, found("sqfstar"), packed, target, str(built)])
     except process.CommandFailed as error:
         raise BuildFailed(f"cannot make {target.name}: {error.stderr_tail}") from error
     finally:

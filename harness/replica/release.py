@@ -73,9 +73,15 @@ class Seccomp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppArmor:
-    """AppArmor profiles: the `rules` of every profile, and whether snap-update-ns has one for each snap."""
+    """AppArmor profiles: the `rules` of every profile, and whether snap-update-ns has one for each snap.
+
+    `launcher` are the rules of the launcher's own profile, which comes with the core, and `launcher_child`
+    those of the part of it in which it executes snap-update-ns; empty is no such part.
+    """
 
     rules: tuple[str, ...]
+    launcher: tuple[str, ...]
+    launcher_child: tuple[str, ...] = ()
     confines_update_ns: bool = False
 
 
@@ -93,12 +99,14 @@ class Daemon:
     """The daemon: what it makes anew when it starts, and when it says that it is READY.
 
     `key_version` is the format of the system-key, 0 when there is none. With one, policy is made anew
-    only when the key does not match.
+    only when the key does not match. `forgets_compiled` says that what the launcher's own profile was
+    compiled to is taken away when a core is set up.
     """
 
     notifies: bool
     regenerates: tuple[str, ...]
     key_version: int = 0
+    forgets_compiled: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,14 +19,15 @@ _R24 = Release(
         template=(*rules.COMMON, *rules.PLAIN),
         rules=rules.INTERFACES_OF_2_24,
     ),
-    apparmor=AppArmor(rules=rules.APPARMOR),
+    apparmor=AppArmor(rules=rules.APPARMOR, launcher=rules.LAUNCHER),
     units=Units(),
     daemon=Daemon(notifies=False, regenerates=("seccomp", "apparmor")),
     run=Run(launcher_of_core=False),
     mounts=Mounts(),
 )
 
-# The rules on mknod come, which 2.24 cannot read; the launcher is the core's own from here on.
+# The rules on mknod come, which 2.24 cannot read; the launcher is the core's own from here on, and notes
+# what it mounts.
 _R25 = replace(
     _R24,
     name="2.25",
@@ -37,6 +38,7 @@ _R25 = replace(
         template=(*rules.COMMON, *rules.OF_2_25),
         rules=rules.INTERFACES_OF_2_25,
     ),
+    apparmor=replace(_R24.apparmor, launcher=(*rules.LAUNCHER, rules.NOTES)),
     run=replace(_R24.run, launcher_of_core=True),
     mounts=Mounts(noted=True),
 )
@@ -75,14 +77,23 @@ _R27 = replace(
 
 _R28 = replace(_R27, name="2.28")
 
-# snap-update-ns mounts; everything is made anew at start; snaps are mounted before snapd starts.
-_R29 = replace(
+# What was on the way to be 2.29: snap-update-ns mounts, and notes it under a part of the launcher's profile;
+# everything is made anew at start; snaps are mounted before snapd starts.
+_R29_EDGE = replace(
     _R28,
-    name="2.29",
+    name="2.29~edge",
+    apparmor=replace(
+        _R28.apparmor,
+        launcher=(*rules.LAUNCHER, rules.EXECUTES_UPDATE_NS),
+        launcher_child=(*rules.LAUNCHER, rules.NOTES),
+    ),
     units=Units(mounts_before_snapd=True),
     daemon=replace(_R28.daemon, regenerates=("seccomp", "apparmor", "mount")),
     mounts=Mounts(by_update_ns=True, noted=True),
 )
+
+# After a revert of that, 2.28's launcher had run under its profile, which apparmor_parser still had compiled.
+_R29 = replace(_R29_EDGE, name="2.29", daemon=replace(_R29_EDGE.daemon, forgets_compiled=True))
 
 # Nothing of what is re-created here changed. What snap-update-ns learnt is left out of every replica: to make
 # mount points (2.30), writable mimics, and to discard stale namespaces on classic (2.31).
@@ -92,15 +103,15 @@ _R31 = replace(_R29, name="2.31")
 _R32 = replace(
     _R31,
     name="2.32",
-    apparmor=replace(_R31.apparmor, confines_update_ns=True),
+    apparmor=replace(_R31.apparmor, launcher=rules.LAUNCHER, launcher_child=(), confines_update_ns=True),
     daemon=replace(_R31.daemon, key_version=1),
     run=replace(_R31.run, waits=Wait.SYSTEM_KEY, rounds=12, seconds=5.0),
 )
 
 RELEASES: Mapping[str, Release] = {
-    release.name: release for release in (_R24, _R25, _R26_4, _R26_5, _R27, _R28, _R29, _R31, _R32)
+    release.name: release for release in (_R24, _R25, _R26_4, _R26_5, _R27, _R28, _R29_EDGE, _R29, _R31, _R32)
 }
-"""Every release that there is a replica of, by its version."""
+"""Every release that there is a replica of, by its version, from the oldest to the newest."""
 
 OUT_ALREADY = frozenset({"2.24"})
 """What everybody had when the designs were proposed: 2.25 and later were still to come as core snaps."""

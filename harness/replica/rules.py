@@ -121,3 +121,20 @@ APPARMOR = (
     *(f"capability {name}," for name in _CAPABILITIES.split()),
     *(f"{line}," for line in _FILES.split("\n") if line),
 )
+
+# Wide, because of the rules in the launcher's own profile one alone is known: what was mounted is noted in
+# /run/snapd/ns, by the launcher or by its child, and only who did it in that release may write there.
+_LAUNCHER_FILES = """
+/{,**} mr
+/{dev,home,media,proc,root,tmp,var}/{,**} rwk
+/run/[^s]{,**} rwk
+/run/snapd/{,ns/} rw
+"""
+LAUNCHER = (
+    *("capability,", "network,", "unix,", "dbus,", "signal,", "ptrace,"),
+    *("mount,", "remount,", "umount,", "pivot_root,", "change_profile unsafe /** -> **,"),
+    *(f"{line}," for line in _LAUNCHER_FILES.split("\n") if line),
+)
+NOTES = "/run/snapd/ns/*.fstab rw,"
+UPDATE_NS = "snap_update_ns"
+EXECUTES_UPDATE_NS = f"/usr/lib/snapd/snap-update-ns cx -> {UPDATE_NS},"

@@ -208,6 +208,11 @@ def act_read(path: str) -> str:
     return Path(path).read_text() if Path(path).exists() else ""
 
 
+def act_link(path: str, target: str) -> None:
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).symlink_to(target)
+
+
 def act_remove(path: str) -> None:
     Path(path).unlink()
 

@@ -31,7 +31,7 @@ from tests.replica.stages import (
 )
 
 TEXT = ("2.24", "2.25", "2.26.4")
-BPF = ("2.26.5", "2.27", "2.28", "2.29", "2.31", "2.32")
+BPF = ("2.26.5", "2.27", "2.28", "2.29~edge", "2.29", "2.31", "2.32")
 ALL = (*TEXT, *BPF)
 
 FILE_TYPES = "hsearch_r failed for |S_IFREG: No such process\n"

@@ -69,16 +69,25 @@ def entries(snap):
         return []
 
 
-def mount_profile(snap, note):
-    """Mount what the profile lists, and `note` it."""
+def mount_profile(snap, note, cannot_note="cannot open current mount profile"):
+    """Mount what the profile lists, and `note` it; dies with the words `cannot_note` when it may not."""
     found = entries(snap)
-    for source, target, kind, options, *_ in found:
-        # The only kind of line that every reader since 2.23 takes.
-        if kind != "none" or "bind" not in options.split(","):
-            words.die("replica: only bind mounts are supported in mount profiles")
-        bind(source, target, "ro" in options.split(","))
-    if note and found:
-        path = NOTED.format(snap)
+    with _noted(snap, cannot_note) if note and found else contextlib.nullcontext() as noted:
+        for entry in found:
+            source, target, kind, options, *_ = entry
+            # The only kind of line that every reader since 2.23 takes.
+            if kind != "none" or "bind" not in options.split(","):
+                words.die("replica: only bind mounts are supported in mount profiles")
+            bind(source, target, "ro" in options.split(","))
+            if noted:
+                noted.write(" ".join(entry) + "\n")
+
+
+def _noted(snap, cannot_note):
+    """The current mount profile, open before anything is mounted."""
+    path = NOTED.format(snap)
+    try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "w", encoding="utf-8") as file:
-            file.writelines(" ".join(entry) + "\n" for entry in found)
+        return open(path, "w", encoding="utf-8")
+    except OSError as error:
+        words.die(f"{cannot_note}: {path}", error.errno)

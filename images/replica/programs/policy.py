@@ -109,11 +109,11 @@ def _apparmor(job):
     load([f"{PROFILES}/{name}" for name in texts])
 
 
-def load(paths):
+def load(paths, cache=CACHE):
     """Compile profiles and give them to the kernel, where it has AppArmor."""
     if not os.path.isdir("/sys/kernel/security/apparmor"):
         return
-    how = ["--replace", "--write-cache", "-O", "no-expr-simplify", f"--cache-loc={CACHE}", "--quiet"]
+    how = ["--replace", "--write-cache", "-O", "no-expr-simplify", f"--cache-loc={cache}", "--quiet"]
     subprocess.run(["apparmor_parser", *how, *paths], check=True)
 
 

@@ -6,4 +6,4 @@ import namespace
 
 def main(arguments):
     """Ends with the launcher's words when something cannot be mounted."""
-    namespace.mount_profile(arguments[0], note=True)
+    namespace.mount_profile(arguments[0], note=True, cannot_note="replica: cannot write what is mounted")

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 
 import era
+import launcher_profile
 import policy
 import store
 import units
@@ -121,7 +122,11 @@ class Steps:
         units.link_services(self._table, snap, revision)
 
     def _link_core(self, revision):
+        if self._table.daemon.forgets_compiled:
+            launcher_profile.forget()
         self._link("core", revision)
+        # On Ubuntu Core the boot that must follow does it; here snapd is what is started anew.
+        launcher_profile.load(f"{era.SNAPS}/core/{revision}")
         table = era.of_core(f"{era.SNAPS}/core/{revision}")
         if table:
             units.link_daemon(table)

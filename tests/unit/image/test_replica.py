@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import BuildFailed, Mistake
-from harness.image.replica import inputs, put_into_core, put_programs, with_build_id
+from harness.image.replica import built, inputs, launcher_profile, put_into_core, put_programs, with_build_id
 from harness.image.snapfile import build_ids
 from harness.image.tree import Tree
 from harness.model.catalogue import Replica
@@ -73,6 +73,21 @@ def test_build_ids_differ_by_release_by_design_and_by_python() -> None:
 )
 def test_a_release_has_the_tools_of_its_time(release: str, more: set[str]) -> None:
     assert set(ids(made(release))) == {"snapd", "snap-confine", "snap-exec"} | more
+
+
+def test_a_core_brings_its_launcher_s_profile_and_the_image_none() -> None:
+    path = "etc/apparmor.d/usr.lib.snapd.snap-confine"
+    assert made("2.28").read(path).decode() == launcher_profile(RELEASES["2.28"].apparmor)
+    image = root()
+    put_programs(image, image, replica("2.24"))
+    assert path not in image
+
+
+def test_a_later_release_s_core_is_newer_to_what_compares_times() -> None:
+    times = [built(replica(release)) for release in RELEASES]
+    assert times == sorted(set(times))
+    assert built(replica("2.25", "bpf")) == built(replica("2.25"))
+    assert inputs(replica("2.28"))["built"] == built(replica("2.28"))
 
 
 def test_python_reads_our_hook_and_no_compiled_one() -> None:

@@ -18,7 +18,7 @@ from harness.image.core import build_core
 from harness.image.payload import build_payload
 from harness.image.snapfile import SnapFile, build_ids, squash
 from harness.image.snaps import build_snap
-from harness.image.tree import Tree
+from harness.image.tree import SOURCE_DATE_EPOCH, Tree
 from harness.image.workshop import Workshop, open_workshop
 from harness.model.catalogue import CoreEntry, SnapEntry, SnapFileSource
 from harness.model.spans import Span
@@ -73,6 +73,15 @@ def test_a_snap_is_the_same_twice_and_all_of_it_is_roots(tmp_path: Path) -> None
     rows = [line for line in listed(tmp_path / "a.snap").splitlines() if line[:1] in "d-"]
     assert all(" 0/0 " in row for row in rows)
     assert re.match(r"drwxr-xr-x .* squashfs-root$", rows[0]), "snap-confine refuses others"
+
+
+def test_a_snap_has_the_time_that_it_is_given(tmp_path: Path) -> None:
+    days = {"2001-09-09": 1_000_000_000, "2023-11-14": SOURCE_DATE_EPOCH}
+    for day, built in days.items():
+        squash(root_tree(VERSION="1"), tmp_path / day, built)
+        found = [line for line in listed(tmp_path / day).splitlines() if line[:1] in "d-"]
+        assert found
+        assert all(f" {day} " in line for line in found)
 
 
 def test_a_core_claims_a_version_and_keeps_the_rest_of_its_info() -> None:
