@@ -70,6 +70,11 @@ class Daemons:
         number = bisect_right(self.all, at, key=_began)
         return self.all[max(0, number - 1)] if self.all else None
 
+    def coming(self, at: GuestTime) -> Daemon | None:
+        """The first to begin after that time, else the last of the boot."""
+        number = bisect_right(self.all, at, key=_began)
+        return self.all[min(number, len(self.all) - 1)] if self.all else None
+
     def with_pid(self, pid: int, at: GuestTime) -> Daemon | None:
         """The daemon that this process was at that time."""
         return next((d for d in reversed(self.all) if d.pid == pid and d.since <= at), None)

@@ -15,6 +15,7 @@ from harness.model.occurrence import (
     FileChanged,
     FilterInstalled,
     Lost,
+    ProfileChanged,
     Source,
     Started,
     UnitChanged,
@@ -45,6 +46,7 @@ class Happened:
     starts: dict[str, list[Placed[Started]]] = field(default_factory=dict)
     units: dict[str, list[Placed[UnitChanged]]] = field(default_factory=dict)
     files: list[Placed[FileChanged]] = field(default_factory=list)
+    profiles: dict[str, list[Placed[ProfileChanged]]] = field(default_factory=dict)
     watching: dict[Source, Placed[Watching]] = field(default_factory=dict)
     lost: list[Placed[Lost]] = field(default_factory=list)
 
@@ -58,6 +60,7 @@ class Happened:
             Started: found._started,
             UnitChanged: found._unit_changed,
             FileChanged: found._file_changed,
+            ProfileChanged: found._profile_changed,
             Watching: found._watched,
             Lost: found._was_lost,
         }
@@ -81,6 +84,9 @@ class Happened:
 
     def _file_changed(self, line: int, one: FileChanged) -> None:
         self.files.append(Placed(line, one))
+
+    def _profile_changed(self, line: int, one: ProfileChanged) -> None:
+        self.profiles.setdefault(one.name, []).append(Placed(line, one))
 
     def _watched(self, line: int, one: Watching) -> None:
         known = self.watching.get(one.source)

@@ -16,6 +16,7 @@ from harness.policy.daemons import Daemons, daemons_by_boot
 from harness.policy.disk import Disk
 from harness.policy.earlier import learnt_from
 from harness.policy.happened import Happened, Placed, by_boot
+from harness.policy.launcher_profiles import LauncherProfiles
 from harness.policy.references import references_of
 from harness.policy.system_key import SystemKeys
 from harness.policy.text_profiles import with_programs
@@ -46,6 +47,7 @@ class Knowledge:
     writers: Writers
     disk: Disk
     keys: SystemKeys
+    launchers: LauncherProfiles
 
     @classmethod
     def of(cls, timeline: Timeline) -> Knowledge:
@@ -82,6 +84,7 @@ class Knowledge:
             writers=writers,
             disk=Disk.of(ordered, happened),
             keys=SystemKeys.of(ordered, happened, writers, timeline),
+            launchers=LauncherProfiles.of(happened, daemons, builds),
         )
 
 

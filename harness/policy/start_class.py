@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from fnmatch import fnmatchcase
 
 from harness.model.clock import GuestTime
 from harness.model.observation import PolicyFile, PolicyKind
 from harness.model.occurrence import Started
 from harness.model.verdict import Evidence
-from harness.policy import confinement
+from harness.policy import confinement, launcher_profiles
 from harness.policy.authorship import WITNESS, Claim
 from harness.policy.builds import short
 from harness.policy.confinement import Class
@@ -236,13 +237,25 @@ def _blame(boot: int, attempt: Attempt, at: tuple[int, int], daemon: Daemon, kno
         return _Fate(StartClass.MISSING, f", and no seccomp policy of {runs}'s kind was on disk")
     bad = [(file, unfit) for file in files if (unfit := _unfit(file, daemon, known))]
     if not bad:
-        return _Fate(StartClass.DEAD, " over good policy")
+        return _blame_own_profile(boot, attempt, daemon, known)
     why = "; ".join(f"{base_name(file)} {short(file.sha256)} {unfit.why}" for file, unfit in bad)
     return _Fate(
         StartClass.BROKEN,
         f", and {why}",
         tuple(one for _, unfit in bad for one in unfit.proof),
         tuple(dict.fromkeys(author for _, unfit in bad for author in unfit.authors)),
+    )
+
+
+def _blame_own_profile(boot: int, attempt: Attempt, daemon: Daemon, known: Knowledge) -> _Fate:
+    """A launcher of a core may die of the profile that it runs under itself."""
+    of_core = any(fnmatchcase(one.of.exe, launcher_profiles.NAME) for one in attempt.chain)
+    foreign = known.launchers.foreign(boot, attempt.begun, daemon.build) if of_core else None
+    if not foreign:
+        return _Fate(StartClass.DEAD, " over good policy")
+    why = f", and the AppArmor profile of the launcher {short(foreign.digest)} is of "
+    return _Fate(
+        StartClass.BROKEN, f"{why}{known.builds.name(foreign.build)}", (foreign.proof,), (foreign.build,)
     )
 
 

@@ -22,6 +22,7 @@ from tests.faults.fault import Fault
 from tests.faults.fingerprint_faults import FINGERPRINT_FAULTS
 from tests.faults.gate_faults import GATE_FAULTS
 from tests.faults.judge_faults import JUDGE_FAULTS
+from tests.faults.launcher_faults import LAUNCHER_FAULTS
 from tests.faults.mount_faults import MOUNT_FAULTS
 from tests.faults.point_faults import POINT_FAULTS
 from tests.faults.rate_faults import RATE_FAULTS
@@ -35,6 +36,7 @@ FAULTS = (
     *FINGERPRINT_FAULTS,
     *GATE_FAULTS,
     *JUDGE_FAULTS,
+    *LAUNCHER_FAULTS,
     *MOUNT_FAULTS,
     *POINT_FAULTS,
     *RATE_FAULTS,

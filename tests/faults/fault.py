@@ -9,6 +9,7 @@ from pathlib import Path
 STARTS = (
     "tests/unit/invariant/test_every_start.py",
     "tests/unit/invariant/test_launchers.py",
+    "tests/unit/invariant/test_launcher_profiles.py",
     "tests/unit/invariant/test_policy_kept.py",
 )
 MOUNTS = ("tests/unit/invariant/test_mounts_match_profile.py", "tests/unit/probe/test_mountns.py")

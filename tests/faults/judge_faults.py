@@ -140,27 +140,6 @@ JUDGE_FAULTS = (
         STARTS,
     ),
     Fault(
-        "policy/start_class.py",
-        "another build's policy breaks no launcher",
-        "    if daemon.build in authors:",
-        "    if authors:",
-        STARTS,
-    ),
-    Fault(
-        "policy/start_class.py",
-        "policy is blamed for every launcher that ended",
-        'unit.result == "exit-code" and unit.exit_status == _LAUNCHER_GAVE_UP and attempt.launched',
-        "attempt.launched",
-        STARTS,
-    ),
-    Fault(
-        "policy/start_class.py",
-        "a launcher that died over good policy is broken",
-        'return _Fate(StartClass.DEAD, " over good policy")',
-        'return _Fate(StartClass.BROKEN, " over good policy")',
-        STARTS,
-    ),
-    Fault(
         "policy/seccomp.py",
         "half of the filters is enough",
         "if not any(whole <= loaded for whole in sets):",

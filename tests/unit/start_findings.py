@@ -45,5 +45,5 @@ def edited(run: Guest | Timeline, boot: int, change: Any) -> Timeline:
     return replace(timeline, boots=boots)
 
 
-def without(run: Guest, boot: int, *kinds: type, when: Any = bool) -> Timeline:
+def without(run: Guest | Timeline, boot: int, *kinds: type, when: Any = bool) -> Timeline:
     return edited(run, boot, lambda one: None if isinstance(one, kinds) and when(one) else one)
