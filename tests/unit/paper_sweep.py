@@ -69,7 +69,7 @@ class PaperMachine:
     def await_boot(self, _: object) -> str:
         return ""
 
-    def power_off(self, _: object) -> Mapping[str, bytes]:
+    def power_off(self, _: object, **__: object) -> Mapping[str, bytes]:
         return {"agent.pyc": b"code"}
 
     def change(self, *_: object) -> str:
