@@ -16,6 +16,15 @@ def systemctl(*arguments, check=True):
     subprocess.run(["systemctl", *arguments], check=check)
 
 
+def _enable(*units):
+    """With a root, as snapd did (systemd/systemd.go): only links are made, and PID 1 reads nothing anew."""
+    systemctl("--root=/", "enable", "--quiet", *units)
+
+
+def _disable(*units):
+    systemctl("--root=/", "disable", "--quiet", *units, check=False)
+
+
 def escaped(path):
     """A path as the name of a unit (systemd-escape(1))."""
     return path.strip("/").replace("-", "\\x2d").replace("/", "-")
@@ -68,15 +77,16 @@ def mount(table, snap, revision):
     """Mount a revision, now and at every boot."""
     unit = mount_unit(snap, revision)
     era.write(f"{UNITS}/{unit}", mount_text(table, snap, revision))
+    _enable(unit)
     systemctl("daemon-reload")
-    systemctl("enable", "--quiet", unit)
     systemctl("start", unit)
 
 
 def unmount(snap, revision):
     """Never mount it again."""
     unit = mount_unit(snap, revision)
-    systemctl("disable", "--quiet", "--now", unit, check=False)
+    systemctl("stop", unit, check=False)
+    _disable(unit)
     _remove(unit)
 
 
@@ -94,7 +104,7 @@ def start_services(snap, revision):
     """Start them, now and at every boot."""
     found = [service_unit(snap, name) for name in daemons(store.meta(snap, revision))]
     if found:
-        systemctl("enable", "--quiet", *found)
+        _enable(*found)
         systemctl("start", *found)
 
 
@@ -109,7 +119,7 @@ def remove_services(snap, revision):
     """Take their units away."""
     found = [service_unit(snap, name) for name in daemons(store.meta(snap, revision))]
     if found:
-        systemctl("disable", "--quiet", *found, check=False)
+        _disable(*found)
     for unit in found:
         _remove(unit)
 
