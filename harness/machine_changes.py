@@ -32,8 +32,12 @@ def carry_out(action: Change | Connection, shell: Shell, deadline: Deadline) -> 
             return snapd.revert(snap, deadline)
         case RemoveSnap(snap):
             return snapd.remove(snap, deadline)
-        case ConnectPlug(plug, slot):
-            return snapd.connect(plug, slot, deadline)
+        case ConnectPlug(plug, slot, units):
+            said = snapd.connect(plug, slot, deadline)
+            if units:
+                named = " ".join(units)
+                shell.run(f"systemctl reset-failed {named}; systemctl start {named}", deadline)
+            return said
         case DisconnectPlug(plug, slot):
             return snapd.disconnect(plug, slot, deadline)
 

@@ -67,10 +67,15 @@ class RemoveSnap:
 
 @dataclass(frozen=True, slots=True)
 class ConnectPlug:
-    """`snap connect PLUG [SLOT]`."""
+    """`snap connect PLUG [SLOT]`, and a start of `units`, services that lacked it since they were installed.
+
+    They crash-loop until then. Where a crash takes less than two seconds systemd has given them up, and a
+    connection starts nothing.
+    """
 
     plug: str
     slot: str = ""
+    units: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,7 @@ from harness.model.scenario import (
 from harness.model.spans import Span
 from harness.scenario.changes import Change, action_of, title_of
 from harness.scenario.checks import checks_for
+from harness.scenario.connections import Connections
 from harness.scenario.fault_blocks import FaultBlocks, needs_commands
 from harness.scenario.faults import is_momentary, show_fault
 from harness.scenario.numbers import Numbers
@@ -71,17 +72,16 @@ class Emitter:
 
     def __init__(self, scenario: Scenario, catalogue: Catalogue, refs: Refs, problems: Problems) -> None:
         self._scenario = scenario
-        self._catalogue = catalogue
         self._refs = refs
         self._timeouts = scenario.timeouts
         self._sequence = Sequence(scenario.start.core, problems)
+        self._connections = Connections(catalogue, self._sequence)
         self._holds = UnitHolds(scenario.timeouts.step, problems)
         self._faults = FaultBlocks(problems)
         self._numbers = Numbers()
         self._boot = 1
         self._problems = problems
         self._planned: list[PlannedStep] = []
-        self._unconnected: list[str] = []
         self._core_stayed = True
         self._takes_commands = True
         self._look_waits = False
@@ -113,7 +113,7 @@ class Emitter:
             self._take(step)
         for connection in start.connections:
             self._take(Connect(start.names.get(connection, start.span), *split_connection(connection)))
-        self._unconnected += start.connections
+        self._connections.want(start.connections)
         self._connect_possible()
         self._look("after the start")
         if start.then:
@@ -138,17 +138,12 @@ class Emitter:
         self._sequence.apply(step)
         self._core_stayed = self._core_stayed and self._sequence.core == before
         if isinstance(step, Install):
-            entry = self._catalogue.snaps.get(step.snap)
-            self._unconnected += entry.connect if entry else ()
+            self._connections.want_of(step.snap)
             self._connect_possible()
 
     def _connect_possible(self) -> None:
-        """Connect as soon as both ends are there: a service that lacks a plug crash-loops until then."""
-        for connection in dict.fromkeys(self._unconnected):
-            if all(self._sequence.has(end.partition(":")[0]) for end in connection.split()):
-                plug, slot = split_connection(connection)
-                self._add(f"connect {connection}", ConnectPlug(plug, slot), self._timeouts.step)
-                self._unconnected = [each for each in self._unconnected if each != connection]
+        for title, action in self._connections.possible():
+            self._add(title, action, self._timeouts.step)
 
     def _steps(self, steps: Iterable[Step], after: Step | None) -> None:
         """Steps in order; `after` follows them. A boot that begins with points is looked at after them."""

@@ -49,12 +49,13 @@ def kinds(plan: Plan, after: str) -> list[str]:
 def test_the_start(plans: Plans, good: str) -> None:
     plan = plans(good)[0]
     ref = SnapRef("network-manager", "network-manager", "network-manager_default.snap", "default")
+    given_up = ("snap.network-manager.networkmanager.service",)
     assert [step.action for step in plan.steps[:5]] == [
         Boot(),
         InstallSnap(SnapRef("core", "2.57.6", "core_2.57.6.snap")),
         InstallSnap(ref),
-        ConnectPlug("network-manager:network-control"),
-        ConnectPlug("network-manager:nmcli", "network-manager:service"),
+        ConnectPlug("network-manager:network-control", units=given_up),
+        ConnectPlug("network-manager:nmcli", "network-manager:service", given_up),
     ]
     assert {step.span for step in plan.steps[:7]} == {None}
     assert plan.services == ("snap.network-manager.networkmanager", "snap.witness.report")
