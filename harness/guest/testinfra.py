@@ -70,12 +70,12 @@ def network_managed(host: Host, parameters: Mapping[str, str]) -> tuple[bool, st
 
     An activation (DHCP) goes on after the boot's jobs are done, so the guest is given some time for it.
     """
-    return _eventually(lambda: _read_network(host, parameters["interface"]))
+    return _eventually(lambda: _read_network(host, parameters["interface"]), host, "snap.network-manager.*")
 
 
 def bluetooth_managed(host: Host, _parameters: Mapping[str, str]) -> tuple[bool, str]:
     """org.bluez belongs to a service of the bluez snap that has the kernel's management interface up."""
-    return _eventually(lambda: _read_bluetooth(host))
+    return _eventually(lambda: _read_bluetooth(host), host, "snap.bluez.*")
 
 
 def filters_match_source(host: Host, _parameters: Mapping[str, str]) -> tuple[bool, str]:
@@ -90,13 +90,17 @@ CHECKS: Mapping[str, Check] = {
 }
 
 
-def _eventually(read: Callable[[], tuple[bool, str]]) -> tuple[bool, str]:
-    """What is read when it passes, or at the end of the time."""
+def _eventually(read: Callable[[], tuple[bool, str]], host: Host, units: str) -> tuple[bool, str]:
+    """What is read when it passes, or at the end of the time, or once systemd has given up its service."""
     deadline = Deadline.after(CALM_SECONDS)
+
+    def given_up() -> bool:
+        return bool(host.run("systemctl is-failed --quiet %s", units).succeeded)
 
     def seen() -> tuple[bool, str] | NotYet:
         passed, words = _readable(read)
-        return (passed, printable(words)) if passed or deadline.expired else NotYet(words)
+        is_over = passed or deadline.expired or given_up()
+        return (passed, printable(words)) if is_over else NotYet(words)
 
     return wait_until(seen, deadline, what="a check to pass", every=0.5)
 

@@ -86,6 +86,14 @@ def test_no_networkmanager_is_a_no_in_the_buss_words() -> None:
     assert check("network-managed", {}) == (False, "eth1: NetworkManager says Unknown object")
 
 
+@pytest.mark.parametrize("name", ["network-managed", "bluetooth-managed"])
+def test_a_service_that_was_given_up_is_not_waited_for(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(testinfra, "CALM_SECONDS", 3600.0)
+    passed, seen = check(name, {"systemctl is-failed": "failed\n"})
+    assert not passed
+    assert "Unknown object" in seen
+
+
 def test_a_bluez_service_with_its_management_interface_passes() -> None:
     passed, said = check("bluetooth-managed", BLUETOOTH)
     assert passed
