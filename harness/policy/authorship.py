@@ -139,7 +139,8 @@ def learn(
     whole = {key: set(sets) for key, sets in before.whole.items()}
     known = lives(looks, builds)
     for file, claim in (*_of_files(looks, known, builds, writers), *_of_writers(writers, builds)):
-        for digest in digests(file):
+        # A text has an author too: two may become one program, and only one of them be read by a launcher.
+        for digest in {*digests(file), *([file.sha256] if file.kind == PolicyKind.SECCOMP_TEXT else [])}:
             _enter(book, (file.kind, file.name, digest), claim)
         if file.kind in COMPILED_SECCOMP and programs(file):
             whole.setdefault((claim.build, file.name), set()).update(whole_sets(file))

@@ -270,7 +270,8 @@ class _Unfit:
 
 def _unfit(file: PolicyFile, daemon: Daemon, known: Knowledge) -> _Unfit | None:
     found: set[Claim] = set()
-    for digest in programs(file).values():
+    is_text = file.kind == PolicyKind.SECCOMP_TEXT
+    for digest in (file.sha256,) if is_text else programs(file).values():
         found |= known.authors.of_digest(file.kind, file.name, digest)
     authors = authors_of(found)
     if not authors:

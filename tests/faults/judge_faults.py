@@ -7,6 +7,13 @@ from tests.faults.fault import ENDS, HOLDS, LESS, POLICY, STARTS, VERDICT, Fault
 
 JUDGE_FAULTS = (
     Fault(
+        "policy/start_class.py",
+        "of a text that a launcher died of it is asked what it becomes, not whose it is",
+        "(file.sha256,) if is_text else programs(file).values()",
+        "programs(file).values()",
+        ("tests/unit/policy/test_text_profiles.py",),
+    ),
+    Fault(
         "judge.py",
         "a control's words may stand in any evidence, or in none",
         "any(control.evidence in one.says for one in finding.evidence)",

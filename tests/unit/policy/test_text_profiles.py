@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from harness.judge import judge
 from harness.model.observation import FilterSeen, PolicyKind
 from harness.model.occurrence import Executed, Occurrence, Started
@@ -12,6 +14,7 @@ from harness.model.scenario import RebootHow
 from harness.model.timeline import Timeline
 from harness.policy.kind import programs
 from harness.policy.text_profiles import with_programs
+from tests.unit import paper_guest
 from tests.unit.builders import BLUEZ, NEW_TEXT, TEXT, Core, Guest, begun, digest
 from tests.unit.start_findings import HELD, UNPROVEN, VIOLATED, edited, findings, starts, told
 
@@ -130,6 +133,21 @@ def test_a_launcher_that_dies_of_the_newer_text_is_broken() -> None:
     found = starts(guest, 4)
     assert told(found)[0] == (VIOLATED, "broken")
     assert "of 2.25" in found[0].summary
+    assert found[0].author == "2.25"
+    assert told(found)[1] == (HELD, "fresh")
+
+
+def test_it_is_although_both_texts_become_one_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    """2.26.4's rules on netlink come after one that allows all sockets, and 2.24 cannot read them."""
+
+    def alike(*words: str) -> str:
+        return digest("one program") if words[0] == "program of" else digest(*words)
+
+    monkeypatch.setattr(paper_guest, "digest", alike)
+    guest = reverted().fail_launch(BLUEZ)
+    guest.start_snapd().start_service(BLUEZ, restarts=1).look()
+    found = starts(guest, 4)
+    assert told(found)[0] == (VIOLATED, "broken")
     assert found[0].author == "2.25"
     assert told(found)[1] == (HELD, "fresh")
 
