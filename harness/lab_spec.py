@@ -14,9 +14,10 @@ from harness.host.rundir import RunDirectory
 from harness.image.build import Image
 from harness.image.starts import Start
 from harness.machine_changes import PAYLOAD_SERIAL
+from harness.model.change import change_of
 from harness.model.fault import SNAPD, Slow
 from harness.model.occurrence import Held, Occurrence
-from harness.model.plan import HoldUnit, InstallSnap, Plan, PlannedStep, StartChange
+from harness.model.plan import HoldUnit, InstallSnap, Plan, PlannedStep
 from harness.model.point import Point, TimePassed, is_reached
 from harness.model.repeat import Perturbation
 from harness.model.scenario import MachineOptions, RebootHow
@@ -116,8 +117,7 @@ def first_order(plan: Plan) -> str:
 
 def installed_files(steps: Iterable[PlannedStep]) -> frozenset[str]:
     """The names of the snap files that the steps install, also as a change that they only begin."""
-    actions = (step.action for step in steps)
-    changes = (each.change if isinstance(each, StartChange) else each for each in actions)
+    changes = (change_of(step.action) for step in steps)
     return frozenset(each.ref.file_name for each in changes if isinstance(each, InstallSnap))
 
 

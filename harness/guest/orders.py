@@ -62,7 +62,7 @@ class Orders:
         self.disk = disk
         self._orders = [_Order(hold) for hold in holds]
         self._files: dict[str, bytes] = {}
-        disk.write_bytes(bytes(SIZE))
+        disk.touch()
         self._write()
 
     def add(self, hold: HoldUnit) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.model.plan import Boot, InstallSnap, Look, PlannedStep, RebootGuest, RemoveSnap, StartChange
+from harness.model.change import change_of
+from harness.model.plan import Boot, InstallSnap, Look, PlannedStep, RebootGuest, RemoveSnap
 from harness.model.timeline import SeenLook, Timeline
 from harness.model.verdict import Evidence, Finding, Outcome
 
@@ -60,7 +61,7 @@ def absent_snaps(timeline: Timeline, number: str) -> frozenset[str]:
     reached = False
     for step in timeline.plan.steps:
         reached = reached or step.number == number
-        change = step.action.change if isinstance(step.action, StartChange) else step.action
+        change = change_of(step.action)
         match change:
             case InstallSnap(ref):
                 installed.add(ref.snap)
@@ -88,7 +89,7 @@ def new_snaps(timeline: Timeline, number: str) -> frozenset[str]:
     for step in timeline.plan.steps:
         if step.number == number:
             break
-        change = step.action.change if isinstance(step.action, StartChange) else step.action
+        change = change_of(step.action)
         match change:
             case Boot() | RebootGuest():
                 found.clear()

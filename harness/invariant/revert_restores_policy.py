@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from harness.invariant.ends import End, ends_of, witness
+from harness.model.change import change_of
 from harness.model.observation import Look, PolicyKind, ServiceSeen
 from harness.model.plan import (
     Action,
@@ -20,7 +21,6 @@ from harness.model.plan import (
     RebootGuest,
     RemoveSnap,
     RevertSnap,
-    StartChange,
 )
 from harness.model.timeline import SeenLook, Timeline
 from harness.model.verdict import Finding, Outcome
@@ -86,12 +86,12 @@ def _next_boots_end(timeline: Timeline, place: int, ends: Mapping[str, End]) -> 
 
 
 def _reverts_core(action: Action) -> bool:
-    change = action.change if isinstance(action, StartChange) else action
+    change = change_of(action)
     return isinstance(change, RevertSnap) and change.snap == _CORE
 
 
 def _reconnects(action: Action) -> bool:
-    match action.change if isinstance(action, StartChange) else action:
+    match change_of(action):
         case ConnectPlug() | DisconnectPlug():
             return True
         case InstallSnap(ref):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from harness.model.change import change_of
 from harness.model.invariants import INVARIANTS
 from harness.model.plan import (
     Action,
@@ -21,7 +22,6 @@ from harness.model.plan import (
     PlannedInvariant,
     PlannedStep,
     RemoveSnap,
-    StartChange,
 )
 from harness.model.sweep import CutOf, DistinctState
 from harness.scenario.sweep import judged_after_cut
@@ -71,7 +71,7 @@ def _installed(plan: Plan) -> _Installed:
 
 def _changed(action: Action) -> tuple[str, str]:
     """The snap that is installed and the one that is removed, or empty texts."""
-    change = action.change if isinstance(action, StartChange) else action
+    change = change_of(action)
     match change:
         case InstallSnap(ref):
             return ref.snap, ""

@@ -43,8 +43,8 @@ POINT_FAULTS = (
     Fault(
         "lab_spec.py",
         "a start has the same key whatever core a change under way installs",
-        "(each.change if isinstance(each, StartChange) else each for each in actions)",
-        "actions",
+        "(change_of(step.action) for step in steps)",
+        "(step.action for step in steps)",
         START,
     ),
     Fault(
