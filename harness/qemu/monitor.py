@@ -39,6 +39,7 @@ class Monitor:
         self._client = QMPClient("machine")
         self._listener = EventListener()
         self._tasks: list[asyncio.Task[None]] = []
+        self._leaving = asyncio.Lock()
         self._lost = False
         self.fault: Exception | None = None
 
@@ -71,6 +72,8 @@ class Monitor:
             self._loop.call(self._open(ours), deadline.remaining)
         except ConnectError as error:
             raise MonitorLost(f"cannot connect to QEMU's monitor: {error}") from error
+        except AssertionError as error:  # qemu.qmp 0.0.6 asserts that a peer stays after the handshake
+            raise MonitorLost("cannot connect to QEMU's monitor: it closed it after the handshake") from error
         except TimedOut as error:
             raise TimedOut("cannot connect to QEMU's monitor: it does not answer") from error
 
@@ -99,15 +102,18 @@ class Monitor:
             self.fault = self.fault or error
 
     async def _settle(self) -> None:
-        with suppress(QMPError, OSError, EOFError):
-            await self._client.disconnect()
+        # qemu.qmp bears one disconnection at a time, and reports why the reader ended only to one that
+        # is waited for to its end.
+        async with self._leaving:
+            with suppress(QMPError, OSError, EOFError):
+                await self._client.disconnect()
 
     async def close(self) -> None:
         """Take leave; runs in the asyncio thread."""
-        for task in self._tasks:
+        await self._settle()
+        for task in self._tasks[:1]:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._settle()
 
 
 @contextmanager
