@@ -24,6 +24,15 @@ def carry_out(action: Change | Connection, shell: Shell, deadline: Deadline) -> 
 
     Raises GuestFailed, InstanceDied or TimedOut.
     """
+    said = Snapd(shell).await_change(begin(action, shell, deadline), deadline)
+    if isinstance(action, ConnectPlug) and action.units:
+        named = " ".join(action.units)
+        shell.run(f"systemctl reset-failed {named}; systemctl start {named}", deadline)
+    return said
+
+
+def begin(action: Change | Connection, shell: Shell, deadline: Deadline) -> str:
+    """Have a change begun without waiting; returns snapd's id of it and raises as `carry_out` does."""
     snapd = Snapd(shell)
     match action:
         case InstallSnap(ref):
@@ -32,26 +41,10 @@ def carry_out(action: Change | Connection, shell: Shell, deadline: Deadline) -> 
             return snapd.revert(snap, deadline)
         case RemoveSnap(snap):
             return snapd.remove(snap, deadline)
-        case ConnectPlug(plug, slot, units):
-            said = snapd.connect(plug, slot, deadline)
-            if units:
-                named = " ".join(units)
-                shell.run(f"systemctl reset-failed {named}; systemctl start {named}", deadline)
-            return said
+        case ConnectPlug(plug, slot):
+            return snapd.connect(plug, slot, deadline)
         case DisconnectPlug(plug, slot):
             return snapd.disconnect(plug, slot, deadline)
-
-
-def begin(action: Change, shell: Shell, deadline: Deadline) -> str:
-    """Have a change begun without waiting; returns snapd's id of it and raises as `carry_out` does."""
-    snapd = Snapd(shell)
-    match action:
-        case InstallSnap(ref):
-            return snapd.start_install(_payload(ref, shell, deadline), deadline)
-        case RevertSnap(snap):
-            return snapd.start_revert(snap, deadline)
-        case RemoveSnap(snap):
-            return snapd.start_remove(snap, deadline)
 
 
 def _payload(ref: SnapRef, shell: Shell, deadline: Deadline) -> str:

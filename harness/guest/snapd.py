@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-only
 """Changes of snaps in the guest, by the `snap` command that people use.
 
-Each is started with `--no-wait` and then waited for in snapd's API: a change of `core` restarts snapd in the
+Each is begun with `--no-wait` and then waited for in snapd's API: a change of `core` restarts snapd in the
 middle, and a client that waits by itself gives up seconds after the daemon has gone. The waiting is one
 command in the guest (harness.probe.waiting), so that nothing is asked over ssh again and again.
 """
@@ -41,37 +41,31 @@ class ChangeFailed(CannotMeasure):
 
 
 class Snapd:
-    """The snaps of one boot. Methods raise CannotMeasure in snapd's own words, TimedOut and GuestFailed."""
+    """The snaps of one boot. Methods raise CannotMeasure in snapd's own words, TimedOut and GuestFailed.
+
+    A verb only begins a change, which `await_change` waits for.
+    """
 
     def __init__(self, shell: Shell) -> None:
         self._shell = shell
 
-    def install(self, file: str, deadline: Deadline) -> str:
-        """Install a snap file, over the installed revision if there is one; how the change ended."""
-        return self.await_change(self.start_install(file, deadline), deadline)
+    def install(self, file: str, deadline: Deadline) -> ChangeId:
+        """Install a snap file, over the installed revision if there is one."""
+        return self._begin(f"install --dangerous --no-wait {shlex.quote(file)}", deadline)
 
-    def start_install(self, file: str, deadline: Deadline) -> ChangeId:
-        return self._start(f"install --dangerous --no-wait {shlex.quote(file)}", deadline)
+    def revert(self, snap: str, deadline: Deadline) -> ChangeId:
+        """Back to the revision that was current before."""
+        return self._begin(f"revert --no-wait {shlex.quote(snap)}", deadline)
 
-    def revert(self, snap: str, deadline: Deadline) -> str:
-        """Back to the revision that was current before; how the change ended."""
-        return self.await_change(self.start_revert(snap, deadline), deadline)
+    def remove(self, snap: str, deadline: Deadline) -> ChangeId:
+        """Remove a snap with all its revisions."""
+        return self._begin(f"remove --no-wait {shlex.quote(snap)}", deadline)
 
-    def start_revert(self, snap: str, deadline: Deadline) -> ChangeId:
-        return self._start(f"revert --no-wait {shlex.quote(snap)}", deadline)
-
-    def remove(self, snap: str, deadline: Deadline) -> str:
-        """Remove a snap with all its revisions; how the change ended."""
-        return self.await_change(self.start_remove(snap, deadline), deadline)
-
-    def start_remove(self, snap: str, deadline: Deadline) -> ChangeId:
-        return self._start(f"remove --no-wait {shlex.quote(snap)}", deadline)
-
-    def connect(self, plug: str, slot: str, deadline: Deadline) -> str:
+    def connect(self, plug: str, slot: str, deadline: Deadline) -> ChangeId:
         """Connect a plug to a slot, or to the system's of the same name when `slot` is empty."""
         return self._join("connect", plug, slot, deadline)
 
-    def disconnect(self, plug: str, slot: str, deadline: Deadline) -> str:
+    def disconnect(self, plug: str, slot: str, deadline: Deadline) -> ChangeId:
         """Disconnect a plug from a slot, or from all when `slot` is empty."""
         return self._join("disconnect", plug, slot, deadline)
 
@@ -98,11 +92,11 @@ class Snapd:
             return ()
         return tuple(_installed(line, result) for line in result.stdout.splitlines()[1:])
 
-    def _join(self, verb: str, plug: str, slot: str, deadline: Deadline) -> str:
+    def _join(self, verb: str, plug: str, slot: str, deadline: Deadline) -> ChangeId:
         sides = shlex.join(filter(None, (plug, slot)))
-        return self.await_change(self._start(f"{verb} --no-wait {sides}", deadline), deadline)
+        return self._begin(f"{verb} --no-wait {sides}", deadline)
 
-    def _start(self, arguments: str, deadline: Deadline) -> ChangeId:
+    def _begin(self, arguments: str, deadline: Deadline) -> ChangeId:
         result = self._shell.run(f"{_AWAIT_SEED}snap {arguments}", deadline, check=False)
         words = result.stdout.split()
         if result.status != 0 or len(words) != 1 or not words[0].isalnum():

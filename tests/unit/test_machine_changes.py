@@ -23,7 +23,11 @@ class PaperShell:
 
     def connect(self, plug: str, slot: str, _: Deadline) -> str:
         self.done.append(f"connect {plug} {slot}".strip())
-        return "change 1"
+        return "1"
+
+    def await_change(self, change: str, _: Deadline) -> str:
+        self.done.append(f"await {change}")
+        return f"change {change}"
 
 
 @pytest.mark.parametrize(
@@ -44,4 +48,4 @@ def test_services_are_started_after_it(
     monkeypatch.setattr(machine_changes, "Snapd", lambda _: shell)
     action = ConnectPlug("bluez:x", units=units)
     assert machine_changes.carry_out(action, shell, Deadline.after(9)) == "change 1"
-    assert shell.done == ["connect bluez:x", *then]
+    assert shell.done == ["connect bluez:x", "await 1", *then]
