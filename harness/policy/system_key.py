@@ -67,7 +67,7 @@ class SystemKeys:
         later: dict[int, list[tuple[int, int, int, str]]] = {}
         for seen in looks:
             key = seen.look.system_key
-            since = key.changed - seen.look.boot_wall if key else seen.look.at
+            since = _since(seen, happened.get(seen.taken.boot)) if key else int(seen.look.at)
             entry = (int(seen.look.at), since, seen.line, key.build_id if key else "")
             later.setdefault(seen.taken.boot, []).append(entry)
         at_cut = _at_cut(timeline, happened)
@@ -101,6 +101,23 @@ class SystemKeys:
 def _named(looks: Iterable[SeenLook]) -> Mapping[str, str]:
     """The build that a key of this content names."""
     return {key.sha256: key.build_id for seen in looks if (key := seen.look.system_key) and key.sha256}
+
+
+def _since(seen: SeenLook, happened: Happened | None) -> int:
+    """Since when the key had been what it was at a look.
+
+    That is when its file was changed. Where that is still to come, the clock has been set back since: no
+    write of this boot is dated so, and the witness must not have seen one either.
+    """
+    look = seen.look
+    changed = look.system_key.changed - look.boot_wall if look.system_key else int(look.at)
+    watching = happened.watching.get(Source.FILES) if happened else None
+    if changed <= look.at or happened is None or watching is None:
+        return changed
+    gaps = (lost.of for lost in happened.lost if lost.of.source == Source.FILES)
+    blind = (min(gap.at, look.at) for gap in gaps if gap.since <= look.at)
+    writes = (change.of.at for change in happened.files if change.of.path == PATH)
+    return max((watching.of.since, *blind, *(at for at in writes if at <= look.at)))
 
 
 def _at_cut(timeline: Timeline, happened: Mapping[int, Happened]) -> KeyAtCut | None:

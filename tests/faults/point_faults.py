@@ -22,8 +22,8 @@ POINT_FAULTS = (
     Fault(
         "machine_changes.py",
         "a service that was given up before it was connected stays so",
-        "            if units:",
-        "            if not units:",
+        "ConnectPlug) and action.units:",
+        "ConnectPlug) and not action.units:",
         ("tests/unit/test_machine_changes.py",),
     ),
     Fault(

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from harness.model.clock import SECOND, GuestTime, WallTime
 from harness.model.observation import PolicyKind
-from harness.model.occurrence import Executed, FilterInstalled, Started, UnitChanged
+from harness.model.occurrence import Executed, FilterInstalled, Lost, Source, Started, UnitChanged
 from harness.model.plan import ConnectPlug, PlannedStep, StartChange
 from harness.model.scenario import RebootHow
 from harness.model.timeline import Timeline
@@ -219,6 +220,36 @@ def test_a_start_after_ready_is_held_with_how_long_it_took() -> None:
 def test_a_start_with_the_key_in_place_is_guarded() -> None:
     guest = one_service().reboot().start_services().start_snapd().look()
     assert ordered(guest, 3) == [(HELD, "guarded")]
+
+
+def clock_set_back() -> Guest:
+    """A boot in which the key that is in place is from the future."""
+    guest = one_service()
+    assert guest.key
+    guest.key = replace(guest.key, changed=WallTime(guest.wall + 86400 * SECOND))
+    return guest.reboot()
+
+
+def test_a_key_from_the_future_is_in_place_when_the_witness_saw_nobody_write_it() -> None:
+    assert ordered(clock_set_back().start_services().start_snapd().look(), 3) == [(HELD, "guarded")]
+
+
+@pytest.mark.parametrize("lost_at", [2, 3600], ids=["before the look", "about the look"])
+def test_a_key_from_the_future_proves_nothing_when_a_write_may_have_been_missed(lost_at: int) -> None:
+    guest = clock_set_back().start_services().start_snapd()
+    now = guest.stream.now()
+    gap = Lost(
+        at=GuestTime(now + lost_at * SECOND), source=Source.FILES, since=GuestTime(0), why="queue full"
+    )
+    guest.stream.say(gap)
+    guest.tick(3)
+    assert ordered(guest.look(), 3) == [(UNPROVEN, "gap"), (UNPROVEN, "unseen")]
+
+
+def test_a_key_from_the_future_that_was_written_after_the_start_proves_nothing() -> None:
+    guest = clock_set_back().start_services().start_snapd()
+    guest.stream.key(guest.stream.runs("/usr/bin/cp", 800), guest.key.sha256 if guest.key else "")
+    assert ordered(guest.look(), 3) == [(UNPROVEN, "unseen")]
 
 
 def without_key(guest: Guest) -> Guest:
