@@ -10,7 +10,7 @@ from .bus import BusError
 from .calm import SNAPD
 from .clock import boot_id, guest_time
 from .files import FileReader
-from .units import Units, is_launcher, waits_in
+from .units import Units, is_launcher, waits_again, waits_in
 from .wire import JSON, TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Looker:
             "reason": reason,
             "at": at,
             "boot_wall": time.time_ns() - guest_time(),
-            "unsettled": unsettled or launching(services),
+            "unsettled": unsettled or launching(services, at),
             "snapd": daemon.read_snapd(unit.get("main_pid", 0), problems),
             "snapd_unit": unit,
             "system_key": daemon.read_system_key(problems),
@@ -78,10 +78,14 @@ class Looker:
             return instead
 
 
-def launching(services: list[JSON]) -> list[str]:
-    """The services that were between start and service while they were read."""
-    mains = [(s["unit"]["name"], p["exe"]) for s in services for p in s["processes"] if p["main"]]
-    return [waits_in(unit, exe) for unit, exe in mains if is_launcher(exe)]
+def launching(services: list[JSON], at: int) -> list[str]:
+    """The services that were between start and service while they were read, and may get there."""
+    mains = [(s["unit"], p) for s in services for p in s["processes"] if p["main"] and is_launcher(p["exe"])]
+    return [
+        waits_in(unit["name"], main["exe"])
+        for unit, main in mains
+        if not waits_again(unit.get("restarts", 0), at - main["started"])
+    ]
 
 
 def _unknown(unit: str) -> JSON:

@@ -7,6 +7,7 @@ import os
 
 from . import processes
 from .bus import Bus
+from .clock import guest_time
 from .wire import JSON, TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,6 +22,10 @@ UNITS = "/etc/systemd/system"
 # systemd's own step (since systemd 255), the client (in snapd 2.77 a link to snapd), the launcher and its
 # last step: a main process that is one of them is not the service yet.
 LAUNCHERS = ("systemd-executor", "snap", "snapd", "snap-confine", "snap-exec")
+
+# A launcher that waits longer than this after another has given up in this boot waits for what does not come:
+# snap-confine waits 120 s for a filter (snapd 2.26.5 and later) and dies, and the next one waits anew.
+WAITS_AGAIN_AFTER = 30_000_000_000
 
 
 def _on_disk(directory: str = UNITS) -> list[str]:
@@ -49,6 +54,11 @@ def is_launcher(exe: str) -> bool:
 def waits_in(unit: str, exe: str) -> str:
     """How `unsettled` tells of such a service."""
     return f"{unit} waits in {os.path.basename(exe)}"
+
+
+def waits_again(restarts: int, waited: int) -> bool:
+    """Whether a launcher that has been waiting for `waited` ns is one more in a row that comes to nothing."""
+    return restarts > 0 and waited >= WAITS_AGAIN_AFTER
 
 
 def has_failed(unit: JSON) -> bool:
@@ -119,17 +129,25 @@ class Units:
         }
 
     def still_launching(self) -> list[str]:
-        """The snap services that are not yet the snap's own program, each with what it is."""
+        """The snap services that are on their way to the snap's own program, each with what it is."""
         found = []
         for unit in self.snap_services():
             active, sub = self.state(unit)
             if active == "activating":
                 found.append(f"{unit} is {active} ({sub})")
                 continue
-            exe = processes.exe_of(self.main_pid(unit))
-            if is_launcher(exe):
+            pid = self.main_pid(unit)
+            exe = processes.exe_of(pid)
+            if is_launcher(exe) and not self._waits_again(unit, pid):
                 found.append(waits_in(unit, exe))
         return found
+
+    def _waits_again(self, unit: str, pid: int) -> bool:
+        try:
+            waited = guest_time() - processes.started(pid)
+        except OSError:
+            return False
+        return waits_again(int(self._of_service(unit, "NRestarts")), waited)
 
     def _of_service(self, unit: str, name: str) -> Any:
         return self._bus.property(object_path(unit), SERVICE, name)

@@ -156,11 +156,23 @@ def test_a_release_is_answered(tmp_path: Path) -> None:
 def test_a_look_that_meets_a_service_on_its_way_is_not_settled() -> None:
     on_its_way = {
         "unit": {"name": SERVICE},
-        "processes": [{"main": True, "exe": "/snap/core/x1/usr/bin/snap"}],
+        "processes": [{"main": True, "exe": "/snap/core/x1/usr/bin/snap", "started": 0}],
     }
     there = {"unit": {"name": SERVICE}, "processes": [{"main": True, "exe": "/snap/bluez/x1/bluetoothd"}]}
     helper = {"unit": {"name": SERVICE}, "processes": [{"main": False, "exe": "/snap/core/x1/usr/bin/snap"}]}
-    assert launching([on_its_way, there, helper]) == [f"{SERVICE} waits in snap"]
+    assert launching([on_its_way, there, helper], 0) == [f"{SERVICE} waits in snap"]
+
+
+@pytest.mark.parametrize(
+    ("restarts", "seconds", "settled"), [(0, 600, False), (1, 29, False), (1, 30, True), (7, 600, True)]
+)
+def test_a_launcher_that_waits_once_more_after_one_gave_up_is_all_there_will_be(
+    restarts: int, seconds: int, settled: bool
+) -> None:
+    main = {"main": True, "exe": "/snap/core/x1/usr/lib/snapd/snap-confine", "started": 5 * SECOND}
+    service = {"unit": {"name": SERVICE, "restarts": restarts}, "processes": [main]}
+    found = launching([service], (5 + seconds) * SECOND)
+    assert found == ([] if settled else [f"{SERVICE} waits in snap-confine"])
 
 
 def test_before_a_look_is_answered_all_that_happened_is_told(tmp_path: Path) -> None:
