@@ -224,6 +224,13 @@ EVIDENCE_FAULTS = (
         POLICY,
     ),
     Fault(
+        "probe/units.py",
+        "a guest is settled while a launcher waits for the first time",
+        "restarts > 0 and waited",
+        "waited",
+        ("tests/unit/probe/test_units.py", "tests/unit/probe/test_agent.py"),
+    ),
+    Fault(
         "policy/system_key.py",
         "a key from the future was there before the start although it was written after it",
         ", *(at for at in writes if at <= look.at))",
