@@ -111,8 +111,9 @@ class Monitor:
     async def close(self) -> None:
         """Take leave; runs in the asyncio thread."""
         await self._settle()
-        for task in self._tasks[:1]:
-            task.cancel()
+        # The watch ends by itself now; cancelled in its own disconnection, it would leave that unwaited.
+        for pump in self._tasks[:1]:
+            pump.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
