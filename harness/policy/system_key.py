@@ -67,7 +67,7 @@ class SystemKeys:
         later: dict[int, list[tuple[int, int, int, str]]] = {}
         for seen in looks:
             key = seen.look.system_key
-            since = _since(seen, happened.get(seen.taken.boot)) if key else int(seen.look.at)
+            since = _since(seen, happened.get(seen.taken.boot))
             entry = (int(seen.look.at), since, seen.line, key.build_id if key else "")
             later.setdefault(seen.taken.boot, []).append(entry)
         at_cut = _at_cut(timeline, happened)
@@ -104,20 +104,20 @@ def _named(looks: Iterable[SeenLook]) -> Mapping[str, str]:
 
 
 def _since(seen: SeenLook, happened: Happened | None) -> int:
-    """Since when the key had been what it was at a look.
+    """Since when the key had been what it was at a look; where there was none, since the look.
 
     That is when its file was changed. Where that is still to come, the clock has been set back since: no
     write of this boot is dated so, and the witness must not have seen one either.
     """
     look = seen.look
     changed = look.system_key.changed - look.boot_wall if look.system_key else int(look.at)
-    watching = happened.watching.get(Source.FILES) if happened else None
-    if changed <= look.at or happened is None or watching is None:
+    if changed <= look.at or happened is None or Source.FILES not in happened.watching:
         return changed
+    watched = happened.watching[Source.FILES].of.since
     gaps = (lost.of for lost in happened.lost if lost.of.source == Source.FILES)
     blind = (min(gap.at, look.at) for gap in gaps if gap.since <= look.at)
     writes = (change.of.at for change in happened.files if change.of.path == PATH)
-    return max((watching.of.since, *blind, *(at for at in writes if at <= look.at)))
+    return max((watched, *blind, *(at for at in writes if at <= look.at)))
 
 
 def _at_cut(timeline: Timeline, happened: Mapping[int, Happened]) -> KeyAtCut | None:

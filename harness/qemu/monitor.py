@@ -38,7 +38,7 @@ class Monitor:
         self._on_event = on_event
         self._client = QMPClient("machine")
         self._listener = EventListener()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._watching: asyncio.Task[None] | None = None
         self._leaving = asyncio.Lock()
         self._lost = False
         self.fault: Exception | None = None
@@ -80,16 +80,18 @@ class Monitor:
     async def _open(self, ours: socket.socket) -> None:
         self._client.register_listener(self._listener)
         await self._client.connect(ours)
-        self._tasks = [asyncio.create_task(self._pump()), asyncio.create_task(self._watch())]
+        self._watching = asyncio.create_task(self._watch())
 
     async def _pump(self) -> None:
         async for message in self._listener:
             self._deliver(message)
 
     async def _watch(self) -> None:
+        pump = asyncio.create_task(self._pump())
         while self._client.runstate is Runstate.RUNNING:
             await self._client.runstate_changed()
         await self._settle()
+        pump.cancel()
         while not self._listener.empty():
             self._deliver(await self._listener.get())
         self._lost = True
@@ -111,10 +113,9 @@ class Monitor:
     async def close(self) -> None:
         """Take leave; runs in the asyncio thread."""
         await self._settle()
-        # The watch ends by itself now; cancelled in its own disconnection, it would leave that unwaited.
-        for pump in self._tasks[:1]:
-            pump.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        # Cancelled in its own disconnection, the watch would leave that unwaited; it ends by itself now.
+        if self._watching:
+            await self._watching
 
 
 @contextmanager
