@@ -11,6 +11,7 @@ import time
 from .audit import open_profile_watch
 from .clock import boot_id, guest_time
 from .filewatch import FileWatch
+from .holds import holds_of_boot
 from .jsontext import written
 from .kernelfile import read_text
 from .marker import Marker
@@ -173,7 +174,7 @@ def find_port(name: str = PORT, ports: str = "/sys/class/virtio-ports") -> str:
 def main() -> None:
     """Run as the witness of this guest."""
     port = Port(os.open(find_port(), os.O_RDWR | os.O_CLOEXEC))
-    units = UnitOpener(guest_time)
+    units = UnitOpener(guest_time, holds=holds_of_boot)
     told = slots(units, is_eager=os.path.exists(EAGER_MARKER))
     agent = Agent(port, Marker(SSH_MARKER), told, lambda: units.is_on_its_way(SNAPD))
     _signal.signal(_signal.SIGTERM, _end)

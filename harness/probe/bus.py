@@ -21,6 +21,7 @@ SECONDS = 10.0
 # BEGIN goes with the rest: PID 1 forgets a first call that it reads in one piece with BEGIN.
 AUTHENTICATE = b"\0AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n"
 METHOD_RETURN, ERROR = 2, 3
+PROPERTIES = "org.freedesktop.DBus.Properties"
 PATH, INTERFACE, MEMBER, ERROR_NAME, REPLY_SERIAL, SIGNATURE = 1, 2, 3, 4, 5, 8
 _SIZES = {"y": "B", "b": "I", "n": "h", "q": "H", "i": "i", "u": "I", "x": "q", "t": "Q", "d": "d", "h": "I"}
 
@@ -49,7 +50,7 @@ class Bus:
 
     def property(self, path: str, interface: str, name: str) -> Any:
         """A property's value. Raises BusError."""
-        answer = self.call(path, "org.freedesktop.DBus.Properties", "Get", "ss", interface, name)
+        answer = self.call(path, PROPERTIES, "Get", "ss", interface, name)
         return answer[0] if answer else None
 
     def close(self) -> None:
@@ -63,9 +64,7 @@ class Bus:
     ) -> list[Any]:
         connection = self._socket = self._socket or self._connect()
         self._serial += 1
-        body = _marshalled(signature, arguments)
-        fields = {PATH: ("o", path), INTERFACE: ("s", interface), MEMBER: ("s", member)}
-        connection.sendall(_message(self._serial, {**fields, SIGNATURE: ("g", signature)}, body))
+        connection.sendall(method_call(self._serial, path, interface, member, signature, *arguments))
         while True:
             kind, found, raw = _receive(connection)
             if found.get(REPLY_SERIAL) != self._serial:
@@ -115,6 +114,14 @@ def _exactly(connection: socket.socket, size: int) -> bytes:
         chunks.append(chunk)
         size -= len(chunk)
     return b"".join(chunks)
+
+
+def method_call(
+    serial: int, path: str, interface: str, member: str, signature: str = "", *arguments: Any
+) -> bytes:
+    """The message that calls a method with strings."""
+    fields = {PATH: ("o", path), INTERFACE: ("s", interface), MEMBER: ("s", member)}
+    return _message(serial, {**fields, SIGNATURE: ("g", signature)}, _marshalled(signature, arguments))
 
 
 def _message(serial: int, fields: dict[int, tuple[str, str]], body: bytes) -> bytes:

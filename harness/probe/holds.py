@@ -6,6 +6,16 @@ from __future__ import annotations
 import os
 
 HOLDS = "/run/revert-safety/holds"
+FIFO = ".fifo"
+
+
+def holds_of_boot(directory: str = HOLDS) -> list[int]:
+    """The numbers of the holds that this boot began with."""
+    try:
+        names = os.listdir(directory)
+    except FileNotFoundError:
+        return []
+    return sorted(int(name.removesuffix(FIFO)) for name in names if name.endswith(FIFO))
 
 
 class Holds:
@@ -21,8 +31,7 @@ class Holds:
         The fifo keeps the line as long as it is open somewhere, so it stays open here; opened for both
         directions, it does not wait for a reader (fifo(7)).
         """
-        fifo = os.open(
-            os.path.join(self._directory, f"{hold}.fifo"), os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC
-        )
+        path = os.path.join(self._directory, f"{hold}{FIFO}")
+        fifo = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         self._open.append(fifo)
         os.write(fifo, b"released\n")

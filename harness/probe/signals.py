@@ -3,6 +3,8 @@
 
 Whoever is connected to PID 1's private socket gets every signal (bus_foreach_bus in systemd's dbus.c), with
 the values of the moment in it; so one connection listens for good, and the one that asks is closed after use.
+The service of a hold starts with the first units of a boot, and PID 1 may take this connection after that:
+what has become of it by then is asked once.
 """
 
 from __future__ import annotations
@@ -10,11 +12,23 @@ from __future__ import annotations
 import _socket as socket
 import struct
 
-from .bus import AUTHENTICATE, MEMBER, PATH, PRIVATE_SOCKET, SIGNATURE, Reader, parse_fields
+from .bus import (
+    AUTHENTICATE,
+    MEMBER,
+    METHOD_RETURN,
+    PATH,
+    PRIVATE_SOCKET,
+    PROPERTIES,
+    REPLY_SERIAL,
+    SIGNATURE,
+    Reader,
+    method_call,
+    parse_fields,
+)
 from .wire import JSON, TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
 SIGNAL = 4
@@ -58,7 +72,13 @@ class UnitWatch:
 
     is_urgent = False
 
-    def __init__(self, connection: socket.socket, now: Callable[[], int], received: bytes = b"") -> None:
+    def __init__(
+        self,
+        connection: socket.socket,
+        now: Callable[[], int],
+        received: bytes = b"",
+        holds: Sequence[int] = (),
+    ) -> None:
         self._connection = connection
         self._now = now
         self._since = self._read_at = now()
@@ -67,7 +87,11 @@ class UnitWatch:
         self._known: dict[str, dict[str, Any]] = {}
         self._told: dict[str, JSON] = {}
         self._told_holds: dict[int, int] = {}  # 1: its beginning has been told, 2: also its end
+        self._asked = dict(enumerate(holds, start=1))  # which hold each call was about
         self.descriptors = [connection.fileno()]
+        for serial, hold in self._asked.items():
+            path = f"{OBJECTS.decode()}revert_2dsafety_2dhold_2d{hold}_2eservice"
+            connection.sendall(method_call(serial, path, PROPERTIES, "GetAll", "s", UNIT_INTERFACE))
 
     def since(self) -> Mapping[str, int]:
         """When it was connected."""
@@ -128,8 +152,14 @@ class UnitWatch:
             # PID 1 counts also what its queue had no room for.
             why = f"PID 1 could not send {serial - expected} messages"
             said.append({"type": "lost", "source": "units", "at": self._now(), "since": before, "why": why})
-        # Most are of units that do not matter: a look at the bytes spares the parsing.
         ends = place + HEAD + fields_size
+        if self._received[place + 1] == METHOD_RETURN:
+            fields = parse_fields(self._received[place : place + HEAD], self._received[place + HEAD : ends])
+            hold = self._asked.pop(fields.get(REPLY_SERIAL, 0), None)
+            if hold is not None:
+                said += self._held(hold, _values(self._received[place + size - body_size : place + size]))
+            return said
+        # Most are of units that do not matter: a look at the bytes spares the parsing.
         unit = self._received.find(OBJECTS, place + HEAD, ends)
         is_wanted = unit >= 0 and self._received.startswith(WANTED, unit + len(OBJECTS))
         if is_wanted and self._received[place + 1] == SIGNAL:
@@ -191,9 +221,12 @@ def _values(body: bytes) -> dict[str, Any]:
 class UnitOpener:
     """Connects to PID 1 without waiting for it: it answers when it has read its units."""
 
-    def __init__(self, now: Callable[[], int], path: str = PRIVATE_SOCKET) -> None:
+    def __init__(
+        self, now: Callable[[], int], path: str = PRIVATE_SOCKET, holds: Callable[[], Sequence[int]] = tuple
+    ) -> None:
         self._now = now
         self._path = path
+        self._holds = holds
         self._connection: socket.socket | None = None
         self._answer = b""
         self._watch: UnitWatch | None = None
@@ -217,7 +250,7 @@ class UnitOpener:
         if not answers[1].startswith(b"OK "):
             raise OSError(0, f"PID 1 refuses: {self._answer[:80]!r}")
         self._connection, self._answer = None, b""
-        self._watch = UnitWatch(connection, self._now, rest)
+        self._watch = UnitWatch(connection, self._now, rest, self._holds())
         return self._watch
 
     def _connect(self) -> socket.socket:

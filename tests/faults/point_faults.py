@@ -15,6 +15,7 @@ GUEST = ("tests/unit/fault/test_in_the_guest.py",)
 LAB = ("tests/unit/test_lab_spec.py",)
 ENGINE = ("tests/unit/test_engine.py",)
 
+SIGNALS = ("tests/unit/probe/test_signals.py",)
 START = ("tests/unit/scenario/test_start.py",)
 MACHINE = ("tests/unit/test_machine.py",)
 
@@ -200,5 +201,12 @@ POINT_FAULTS = (
         "            if self._plan.points and not isinstance(step.action, AwaitPoint):",
         "            if self._plan.points:",
         ENGINE,
+    ),
+    Fault(
+        "probe/signals.py",
+        "a hold that began before PID 1 took the connection is not told of until it ends",
+        "dict(enumerate(holds, start=1))",
+        "{0: 0 for _ in holds}",
+        SIGNALS,
     ),
 )

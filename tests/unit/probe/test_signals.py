@@ -19,84 +19,23 @@ from harness.model import codec
 from harness.model.clock import GuestTime
 from harness.model.occurrence import Held, Lost, Occurrence, Source, UnitChanged
 from harness.probe import bus
-from harness.probe.signals import SIGNAL, UNIT_INTERFACE, UnitOpener, UnitWatch
+from harness.probe.holds import holds_of_boot
+from harness.probe.signals import UNIT_INTERFACE, UnitOpener, UnitWatch
 from harness.probe.units import object_path
+from tests.unit.probe.pid1 import (
+    HOLD,
+    UNIT,
+    Body,
+    answer,
+    message,
+    of_held,
+    of_hold,
+    of_service,
+    of_unit,
+    states,
+)
 
-SERVICE = "org.freedesktop.systemd1.Service"
-UNIT = "snap.witness.report.service"
 HELLO = b"DATA\r\nOK 0123456789abcdef\r\n"
-
-
-class Body:
-    """Writes values as D-Bus aligns them."""
-
-    def __init__(self) -> None:
-        self.raw = b""
-
-    def align(self, size: int) -> None:
-        self.raw += bytes(-len(self.raw) % size)
-
-    def number(self, form: str, value: int) -> None:
-        self.align(struct.calcsize(form))
-        self.raw += struct.pack("<" + form, value)
-
-    def text(self, value: str) -> None:
-        self.number("I", len(value.encode()))
-        self.raw += value.encode() + b"\0"
-
-    def variant(self, value: str | int) -> None:
-        kind = "s" if isinstance(value, str) else "t"
-        self.raw += b"\x01" + kind.encode() + b"\0"
-        if isinstance(value, str):
-            self.text(value)
-        else:
-            self.number("Q", value)
-
-    def changed(self, interface: str, properties: dict[str, str | int]) -> bytes:
-        """The body of PropertiesChanged: sa{sv}as."""
-        self.text(interface)
-        self.number("I", 0)
-        size_at = len(self.raw) - 4
-        self.align(8)
-        start = len(self.raw)
-        for name, value in properties.items():
-            self.align(8)
-            self.text(name)
-            self.variant(value)
-        self.raw = self.raw[:size_at] + struct.pack("<I", len(self.raw) - start) + self.raw[size_at + 4 :]
-        self.number("I", 0)
-        return self.raw
-
-
-def message(
-    serial: int, path: str, body: bytes, *, member: str = "PropertiesChanged", kind: int = SIGNAL
-) -> bytes:
-    fields = b""
-    values = [
-        (bus.PATH, "o", path), (bus.INTERFACE, "s", "org.freedesktop.DBus.Properties"),
-        (bus.MEMBER, "s", member), (bus.SIGNATURE, "g", "sa{sv}as"),
-    ]  # fmt: skip
-    for code, signature, value in values:
-        fields += bytes(-len(fields) % 8) + bytes((code, 1, ord(signature), 0))
-        fields += (
-            (bytes((len(value),)) if signature == "g" else struct.pack("<I", len(value)))
-            + value.encode()
-            + b"\0"
-        )
-    head = struct.pack("<cBBBIII", b"l", kind, 0, 1, len(body), serial, len(fields))
-    return head + fields + bytes(-len(head + fields) % 8) + body
-
-
-def states(active: str, sub: str, stamp: int) -> dict[str, str | int]:
-    return {"ActiveState": active, "SubState": sub, "StateChangeTimestampMonotonic": stamp}
-
-
-def of_service(serial: int, unit: str = UNIT, **properties: str | int) -> bytes:
-    return message(serial, object_path(unit), Body().changed(SERVICE, properties))
-
-
-def of_unit(serial: int, properties: dict[str, str | int], unit: str = UNIT) -> bytes:
-    return message(serial, object_path(unit), Body().changed(UNIT_INTERFACE, properties))
 
 
 @pytest.fixture
@@ -166,13 +105,6 @@ def test_units_of_snapd_and_snaps_are_told(
     assert [c.unit.name for c in told(watch)] == [unit] * is_told
 
 
-HOLD = "revert-safety-hold-12.service"
-
-
-def of_hold(serial: int, active: str, stamp: int, unit: str = HOLD) -> bytes:
-    return of_unit(serial, states(active, "any", stamp) | {"InactiveExitTimestampMonotonic": 4}, unit)
-
-
 def test_a_hold_is_told_when_it_begins_and_when_it_is_over(pair: tuple[socket.socket, UnitWatch]) -> None:
     pid1, watch = pair
     pid1.sendall(of_hold(1, "activating", 4) + of_hold(2, "activating", 4) + of_hold(3, "active", 9))
@@ -189,6 +121,65 @@ def test_the_end_of_a_hold_tells_of_a_beginning_that_was_not_heard(
     pid1, watch = pair
     pid1.sendall(of_hold(1, "failed", 9))
     assert told(watch) == [Held(at=GuestTime(9000), hold=12, since=GuestTime(4000), over=True)]
+
+
+@pytest.fixture
+def asking(tmp_path: Path) -> Iterator[tuple[socket.socket, UnitWatch]]:
+    """A watch in a boot that began with holds 3 and 12, and the PID 1 that has just taken its connection."""
+    path = str(tmp_path / "private")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(path)
+        listening.listen()
+        opener = UnitOpener(lambda: 9, path, lambda: [3, 12])
+        assert opener() is None
+        pid1, _ = listening.accept()
+        with pid1:
+            pid1.sendall(HELLO)
+            watch = opener()
+            assert watch is not None
+            yield pid1, watch
+            watch.close()
+
+
+def test_a_hold_that_began_before_pid_1_took_the_connection_is_asked_for(
+    asking: tuple[socket.socket, UnitWatch],
+) -> None:
+    pid1, watch = asking
+    asked = pid1.recv(4096).removeprefix(bus.AUTHENTICATE)
+    calls = [
+        bus.method_call(number, object_path(unit), bus.PROPERTIES, "GetAll", "s", UNIT_INTERFACE)
+        for number, unit in enumerate(("revert-safety-hold-3.service", HOLD), 1)
+    ]
+    assert asked == b"".join(calls)
+    pid1.sendall(answer(1, 1, of_held("activating", 4, 4)) + answer(2, 2, of_held("inactive", 0, 0)))
+    pid1.sendall(of_hold(3, "activating", 8) + of_hold(4, "active", 9))
+    assert told(watch) == [
+        Held(at=GuestTime(4000), hold=3, since=GuestTime(4000), over=False),
+        Held(at=GuestTime(8000), hold=12, since=GuestTime(4000), over=False),
+        Held(at=GuestTime(9000), hold=12, since=GuestTime(4000), over=True),
+    ]
+
+
+def test_an_answer_tells_nothing_that_a_signal_told_before(asking: tuple[socket.socket, UnitWatch]) -> None:
+    pid1, watch = asking
+    pid1.sendall(of_hold(1, "activating", 4) + answer(2, 2, of_held("activating", 4, 4)))
+    pid1.sendall(answer(3, 2, of_held("activating", 4, 4)) + answer(4, 9, of_held("activating", 4, 4)))
+    assert len(told(watch)) == 1
+
+
+def test_the_holds_of_a_boot_are_those_with_a_fifo(tmp_path: Path) -> None:
+    for name in ("12", "12.fifo", "12.until", "3", "3.fifo"):
+        (tmp_path / name).touch()
+    assert holds_of_boot(str(tmp_path)) == [3, 12]
+    assert holds_of_boot(str(tmp_path / "none")) == []
+
+
+def test_pid_1_may_know_nothing_of_a_hold(asking: tuple[socket.socket, UnitWatch]) -> None:
+    pid1, watch = asking
+    body = Body()
+    body.text("no such unit")
+    pid1.sendall(answer(1, 1, body.raw, kind=bus.ERROR, signature="s") + of_hold(2, "activating", 4))
+    assert told(watch) == [Held(at=GuestTime(4000), hold=12, since=GuestTime(4000), over=False)]
 
 
 def test_a_hold_that_was_only_loaded_has_held_nothing(pair: tuple[socket.socket, UnitWatch]) -> None:
