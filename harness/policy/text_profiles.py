@@ -4,8 +4,10 @@
 snap-confine until 2.26.4 compiles a text at each start, so no file holds the program that the kernel gets.
 But libseccomp makes the same of the same text, and so does one launcher: what a service was started with,
 while that text lay on disk from the launcher's execution on, is what this launcher makes of it in the whole
-run. Where several texts lay there, it is of the one of which nothing else is known to be made. A filter that
-a compiled file on disk holds was taken from there.
+run. Where several texts lay there, it is of the one of which nothing else is known to be made. Where snapd
+wrote another text meanwhile, nobody can tell which was read; when the one before was that process's as well,
+the author is the same, and the program is put down to the later. A filter that a compiled file on disk holds
+was taken from there.
 """
 
 from __future__ import annotations
@@ -30,12 +32,16 @@ _Made = Mapping[tuple[str, str], tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """A start of the service `name`: the launcher of this build made `program` of one of `texts`."""
+    """A start of the service `name`: the launcher of this build made `program` of one of `texts`.
+
+    When one process wrote them all, one after the other, `last` is the last of them.
+    """
 
     name: str
     texts: frozenset[str]
     launcher: str
     program: str
+    last: str = ""
 
 
 def with_programs(timeline: Timeline) -> Timeline:
@@ -65,6 +71,13 @@ def _made(timeline: Timeline) -> _Made:
             by_launcher.setdefault((one.name, text, one.launcher), set()).add(one.program)
         done = {id(one) for one, _ in certain}
         open_yet = [one for one in open_yet if id(one) not in done]
+    for one in open_yet:
+        if (
+            one.last
+            and (one.name, one.last, one.launcher) not in by_launcher
+            and not _is_made(one, by_launcher)
+        ):
+            by_launcher[one.name, one.last, one.launcher] = {one.program}
     found: dict[tuple[str, str], set[str]] = {}
     for (name, text, _), programs in by_launcher.items():
         if len(programs) == 1:
@@ -82,6 +95,14 @@ def _the_text(reading: _Reading, known: Mapping[tuple[str, str, str], set[str]])
             made.setdefault(text, set()).update(programs)
     fitting = [text for text in reading.texts if reading.program in made.get(text, {reading.program})]
     return fitting[0] if len(fitting) == 1 else None
+
+
+def _is_made(reading: _Reading, known: Mapping[tuple[str, str, str], set[str]]) -> bool:
+    """The program is known to be made of one of the texts."""
+    return any(
+        name == reading.name and text in reading.texts and reading.program in programs
+        for (name, text, _), programs in known.items()
+    )
 
 
 def _order(seen: SeenLook) -> tuple[int, int]:
@@ -105,6 +126,20 @@ def _reading(happened: Happened, start: Started, program: str, disk: Disk) -> It
         before, after = (_texts_at(happened.boot, start.tag, at, disk) for at in (launcher.at, start.at))
         if after and before == after:
             yield _Reading(start.tag, frozenset(after.values()), launcher.build_id, program)
+        elif len(after) == 1 and before.keys() == after.keys():
+            ((path, last),) = after.items()
+            texts = _of_one_hand(happened, path, before[path], start.at)
+            if last in texts:
+                yield _Reading(start.tag, texts, launcher.build_id, program, last)
+
+
+def _of_one_hand(happened: Happened, path: str, first: str, until: GuestTime) -> frozenset[str]:
+    """The texts that were written there in this boot from `first` on; none when not all by one process."""
+    writes = [one.of for one in happened.written() if one.of.path == path and one.of.at <= until]
+    while writes and first not in {one.sha256 for one in writes[:1]}:
+        writes.pop(0)
+    hands = {one.pid for one in writes}
+    return frozenset(one.sha256 for one in writes) if len(hands) == 1 and all(hands) else frozenset()
 
 
 def _texts_at(boot: int, tag: str, at: GuestTime, disk: Disk) -> Mapping[str, str]:

@@ -308,6 +308,20 @@ EVIDENCE_FAULTS = (
         ("tests/unit/policy/test_text_profiles.py",),
     ),
     Fault(
+        "policy/text_profiles.py",
+        "whoever wrote the text that a launcher may have read, its program is the later's",
+        "if len(hands) == 1 and all(hands) else",
+        "if hands else",
+        ("tests/unit/policy/test_text_profiles.py",),
+    ),
+    Fault(
+        "policy/text_profiles.py",
+        "the later of two texts has the program that the first is known to have",
+        " and not _is_made(one, by_launcher)",
+        "",
+        ("tests/unit/policy/test_text_profiles.py",),
+    ),
+    Fault(
         "policy/looked_at.py",
         "a launcher looks at the profiles of every directory",
         "if not places or posixpath.dirname(file.path) in places",

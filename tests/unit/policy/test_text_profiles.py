@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from harness.judge import judge
+from harness.model.clock import SECOND, GuestTime
 from harness.model.observation import FilterSeen, PolicyKind
 from harness.model.occurrence import Executed, Occurrence, Started
 from harness.model.scenario import RebootHow
@@ -62,6 +63,51 @@ def test_two_programs_of_one_text_are_no_knowledge() -> None:
     assert program_of("2.24", with_programs(run)) == {digest("text", BLUEZ, "2.24")}
 
 
+PLUGGED = digest("text", "with a plug")
+
+
+def written_under_a_launcher(writer: int = 0, *, started_before: bool = False) -> Timeline:
+    """snapd makes bluez's first text, and another is written after bluez's launcher was executed."""
+    guest = Guest(core=TEXT, tags=(BLUEZ,)).power_on().install(TEXT)
+    if started_before:
+        guest.start_services()
+    guest.write(PolicyKind.SECCOMP_TEXT, BLUEZ, PLUGGED, writer=writer or guest.stream.daemon)
+    guest.start_services().look()
+    confined = [s.occurrence for s in guest.timeline().boots[0].occurrences if is_launcher(s.occurrence)]
+    last = confined[-1]
+    early = replace(last, at=GuestTime(last.at - SECOND * 6 // 10))
+    return edited(guest, 1, lambda one: early if one == last else one)
+
+
+def is_launcher(one: Occurrence) -> bool:
+    return isinstance(one, Executed) and one.exe.endswith("/snap-confine")
+
+
+def judged(run: Timeline) -> list[tuple[object, str]]:
+    return told([f for f in judge(run).findings if "started at" in f.summary])
+
+
+def test_of_two_texts_by_one_snapd_either_is_that_snapd_s() -> None:
+    run = written_under_a_launcher()
+    assert judged(run) == [(HELD, "fresh")]
+    (file,) = (f for f in with_programs(run).boots[0].looks[0].look.files if f.sha256 == PLUGGED)
+    assert set(programs(file).values()) == {digest("program of", PLUGGED)}
+
+
+def test_of_two_texts_by_two_hands_nobody_knows_whose_was_read() -> None:
+    assert judged(written_under_a_launcher(writer=4321)) == [(UNPROVEN, "unseen")]
+
+
+def test_a_program_that_is_known_to_be_the_first_text_s_is_not_the_later_s() -> None:
+    run = written_under_a_launcher(started_before=True)
+    first, last = (s.occurrence for s in run.boots[0].occurrences if isinstance(s.occurrence, Started))
+    same = replace(last.process, filters=first.process.filters)
+    run = edited(run, 1, lambda one: replace(one, process=same) if one is last else one)
+    assert judged(run) == [(HELD, "fresh")]
+    (file,) = (f for f in with_programs(run).boots[0].looks[0].look.files if f.sha256 == PLUGGED)
+    assert programs(file) == {"text": PLUGGED}
+
+
 def test_what_another_launcher_makes_of_a_text_is_its_program_too() -> None:
     """One that leaves out rules it does not know gives the service another program of the same text."""
     guest = reverted().start_services().start_snapd().look()
@@ -80,8 +126,7 @@ def launched_by(build: str, run: Timeline) -> Timeline:
     """With that build id for the launchers of boot 4."""
 
     def named(one: Occurrence) -> Occurrence:
-        is_launcher = isinstance(one, Executed) and one.exe.endswith("/snap-confine")
-        return replace(one, build_id=build) if is_launcher else one
+        return replace(one, build_id=build) if is_launcher(one) else one
 
     return edited(run, 4, named)
 
@@ -122,7 +167,7 @@ def test_a_client_that_gives_up_before_the_launcher_died_of_no_policy() -> None:
 
 def _no_launcher(one: Occurrence) -> Occurrence:
     """Every program is the client."""
-    if isinstance(one, Executed) and one.exe.endswith("/snap-confine"):
+    if is_launcher(one):
         return replace(one, exe="/usr/bin/snap", argv=("/usr/bin/snap", "run", "bluez"))
     return one
 
