@@ -36,8 +36,8 @@ PARSER = "apparmor_parser"
 
 
 def run(*lines: str) -> tuple[Action, float]:
-    """Commands of which each must succeed."""
-    return RunCommand("\n".join(["set -e", *lines])), 120.0
+    """Commands of which each must succeed; a failed run says which did not."""
+    return RunCommand("\n".join(["set -ex", *lines])), 120.0
 
 
 def reboot(how: RebootHow) -> tuple[Action, float]:
@@ -57,10 +57,12 @@ def allowing(plan: Plan, *troubles: str) -> Plan:
     return replace(plan, invariants=(replace(console, parameters={"allow": troubles}),))
 
 
-# A direct write reaches the disk at once and is not flushed; nothing else is to flush the disk meanwhile.
+# A direct write reaches the disk at once and is not flushed; nothing else is to flush the disk meanwhile, as
+# what is still starting would, and snapd whenever it writes its state.
 WRITE = "tr '\\0' {} </dev/zero | dd of=/root/block bs=4k count=1 iflag=fullblock conv=notrunc {} status=none"
 ENDS = plan_of(
     BOOT,
+    run("systemctl is-system-running --wait >/dev/null || true", "systemctl stop snapd.socket snapd.service"),
     run(WRITE.format("o", "conv=fsync"), "date +%s >/root/then", "sync"),
     run("mount -o remount,commit=300 /", "sync"),
     run(WRITE.format("n", "oflag=direct"), "echo lost >/root/lost"),
