@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import dropwhile
 
 from harness.model.clock import GuestTime
 from harness.model.observation import PolicyKind
@@ -72,12 +73,9 @@ def _made(timeline: Timeline) -> _Made:
         done = {id(one) for one, _ in certain}
         open_yet = [one for one in open_yet if id(one) not in done]
     for one in open_yet:
-        if (
-            one.last
-            and (one.name, one.last, one.launcher) not in by_launcher
-            and not _is_made(one, by_launcher)
-        ):
-            by_launcher[one.name, one.last, one.launcher] = {one.program}
+        made = _by_text(one.name, by_launcher)
+        if one.last and not any(one.program in made.get(text, ()) for text in one.texts):
+            by_launcher.setdefault((one.name, one.last, one.launcher), {one.program})
     found: dict[tuple[str, str], set[str]] = {}
     for (name, text, _), programs in by_launcher.items():
         if len(programs) == 1:
@@ -89,20 +87,18 @@ def _the_text(reading: _Reading, known: Mapping[tuple[str, str, str], set[str]])
     """The one text that the program can be of, so far as is known what others are made into."""
     if len(reading.texts) == 1:
         return min(reading.texts)
-    made: dict[str, set[str]] = {}
-    for (name, text, _), programs in known.items():
-        if name == reading.name:
-            made.setdefault(text, set()).update(programs)
+    made = _by_text(reading.name, known)
     fitting = [text for text in reading.texts if reading.program in made.get(text, {reading.program})]
     return fitting[0] if len(fitting) == 1 else None
 
 
-def _is_made(reading: _Reading, known: Mapping[tuple[str, str, str], set[str]]) -> bool:
-    """The program is known to be made of one of the texts."""
-    return any(
-        name == reading.name and text in reading.texts and reading.program in programs
-        for (name, text, _), programs in known.items()
-    )
+def _by_text(of: str, known: Mapping[tuple[str, str, str], set[str]]) -> Mapping[str, set[str]]:
+    """What is known to be made of each text of that name, by whichever launcher."""
+    made: dict[str, set[str]] = {}
+    for (name, text, _), programs in known.items():
+        if name == of:
+            made.setdefault(text, set()).update(programs)
+    return made
 
 
 def _order(seen: SeenLook) -> tuple[int, int]:
@@ -135,9 +131,8 @@ def _reading(happened: Happened, start: Started, program: str, disk: Disk) -> It
 
 def _of_one_hand(happened: Happened, path: str, first: str, until: GuestTime) -> frozenset[str]:
     """The texts that were written there in this boot from `first` on; none when not all by one process."""
-    writes = [one.of for one in happened.written() if one.of.path == path and one.of.at <= until]
-    while writes and first not in {one.sha256 for one in writes[:1]}:
-        writes.pop(0)
+    there = (one.of for one in happened.written() if one.of.path == path and one.of.at <= until)
+    writes = list(dropwhile(lambda one: one.sha256 != first, there))
     hands = {one.pid for one in writes}
     return frozenset(one.sha256 for one in writes) if len(hands) == 1 and all(hands) else frozenset()
 

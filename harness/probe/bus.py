@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 PRIVATE_SOCKET = "/run/systemd/private"
+MANAGER_PATH = "/org/freedesktop/systemd1"
 SECONDS = 10.0
 # BEGIN goes with the rest: PID 1 forgets a first call that it reads in one piece with BEGIN.
 AUTHENTICATE = b"\0AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n"
@@ -89,6 +90,16 @@ class Bus:
             connection.close()
             raise
         return connection
+
+
+def object_path(unit: str) -> str:
+    """The unit's object; asking it loads the unit when it is not loaded (sd_bus_path_encode(3))."""
+    plain = (
+        letter.isalnum() and letter.isascii() and (place or not letter.isdigit())
+        for place, letter in enumerate(unit)
+    )
+    escaped = (c if keep else f"_{ord(c):02x}" for c, keep in zip(unit, plain, strict=True))
+    return f"{MANAGER_PATH}/unit/{''.join(escaped)}"
 
 
 def _receive(connection: socket.socket) -> tuple[int, dict[int, Any], bytes]:

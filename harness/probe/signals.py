@@ -23,6 +23,7 @@ from .bus import (
     SIGNATURE,
     Reader,
     method_call,
+    object_path,
     parse_fields,
 )
 from .wire import JSON, TYPE_CHECKING
@@ -90,7 +91,7 @@ class UnitWatch:
         self._asked = dict(enumerate(holds, start=1))  # which hold each call was about
         self.descriptors = [connection.fileno()]
         for serial, hold in self._asked.items():
-            path = f"{OBJECTS.decode()}revert_2dsafety_2dhold_2d{hold}_2eservice"
+            path = object_path(f"{HOLD}{hold}.service")
             connection.sendall(method_call(serial, path, PROPERTIES, "GetAll", "s", UNIT_INTERFACE))
 
     def since(self) -> Mapping[str, int]:

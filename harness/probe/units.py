@@ -6,14 +6,13 @@ from __future__ import annotations
 import os
 
 from . import processes
-from .bus import Bus
+from .bus import MANAGER_PATH, Bus, object_path
 from .clock import guest_time
 from .wire import JSON, TYPE_CHECKING
 
 if TYPE_CHECKING:
     from typing import Any
 
-MANAGER_PATH = "/org/freedesktop/systemd1"
 MANAGER = "org.freedesktop.systemd1.Manager"
 UNIT = "org.freedesktop.systemd1.Unit"
 SERVICE = "org.freedesktop.systemd1.Service"
@@ -34,16 +33,6 @@ def _on_disk(directory: str = UNITS) -> list[str]:
     except OSError:
         return []
     return [name for name in names if name.startswith("snap.") and name.endswith(".service")]
-
-
-def object_path(unit: str) -> str:
-    """The unit's object; asking it loads the unit when it is not loaded (sd_bus_path_encode(3))."""
-    plain = (
-        letter.isalnum() and letter.isascii() and (place or not letter.isdigit())
-        for place, letter in enumerate(unit)
-    )
-    escaped = (c if keep else f"_{ord(c):02x}" for c, keep in zip(unit, plain, strict=True))
-    return f"{MANAGER_PATH}/unit/{''.join(escaped)}"
 
 
 def is_launcher(exe: str) -> bool:

@@ -317,7 +317,7 @@ EVIDENCE_FAULTS = (
     Fault(
         "policy/text_profiles.py",
         "the later of two texts has the program that the first is known to have",
-        " and not _is_made(one, by_launcher)",
+        " and not any(one.program in made.get(text, ()) for text in one.texts)",
         "",
         ("tests/unit/policy/test_text_profiles.py",),
     ),

@@ -6,8 +6,8 @@ from __future__ import annotations
 import struct
 
 from harness.probe import bus
+from harness.probe.bus import object_path
 from harness.probe.signals import SIGNAL, UNIT_INTERFACE
-from harness.probe.units import object_path
 
 SERVICE = "org.freedesktop.systemd1.Service"
 UNIT = "snap.witness.report.service"
@@ -60,12 +60,17 @@ class Body:
         return self.raw
 
 
+def framed(kind: int, serial: int, fields: bytes, body: bytes) -> bytes:
+    head = struct.pack("<cBBBIII", b"l", kind, 0, 1, len(body), serial, len(fields))
+    return head + fields + bytes(-len(head + fields) % 8) + body
+
+
 def message(
     serial: int, path: str, body: bytes, *, member: str = "PropertiesChanged", kind: int = SIGNAL
 ) -> bytes:
     fields = b""
     values = [
-        (bus.PATH, "o", path), (bus.INTERFACE, "s", "org.freedesktop.DBus.Properties"),
+        (bus.PATH, "o", path), (bus.INTERFACE, "s", bus.PROPERTIES),
         (bus.MEMBER, "s", member), (bus.SIGNATURE, "g", "sa{sv}as"),
     ]  # fmt: skip
     for code, signature, value in values:
@@ -75,8 +80,7 @@ def message(
             + value.encode()
             + b"\0"
         )
-    head = struct.pack("<cBBBIII", b"l", kind, 0, 1, len(body), serial, len(fields))
-    return head + fields + bytes(-len(head + fields) % 8) + body
+    return framed(kind, serial, fields, body)
 
 
 def answer(
@@ -84,8 +88,7 @@ def answer(
 ) -> bytes:
     fields = bytes((bus.REPLY_SERIAL, 1, ord("u"), 0)) + struct.pack("<I", to)
     fields += bytes((bus.SIGNATURE, 1, ord("g"), 0, len(signature))) + signature.encode() + b"\0"
-    head = struct.pack("<cBBBIII", b"l", kind, 0, 1, len(body), serial, len(fields))
-    return head + fields + bytes(-len(head + fields) % 8) + body
+    return framed(kind, serial, fields, body)
 
 
 def states(active: str, sub: str, stamp: int) -> dict[str, str | int]:

@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.probe import bus, calm
-from harness.probe.units import Units, object_path
+from harness.probe.bus import object_path
+from harness.probe.units import Units
 
 # ListJobs' answer with one job, as PID 1 of systemd 257 gave it: a(usssoo).
 JOB = struct.pack("<I", 7)

@@ -19,9 +19,9 @@ from harness.model import codec
 from harness.model.clock import GuestTime
 from harness.model.occurrence import Held, Lost, Occurrence, Source, UnitChanged
 from harness.probe import bus
+from harness.probe.bus import object_path
 from harness.probe.holds import holds_of_boot
 from harness.probe.signals import UNIT_INTERFACE, UnitOpener, UnitWatch
-from harness.probe.units import object_path
 from tests.unit.probe.pid1 import (
     HOLD,
     UNIT,
