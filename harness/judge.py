@@ -26,7 +26,6 @@ from harness.policy.contradiction import contradictions
 from harness.policy.holds import failed_holds
 from harness.policy.knowledge import Knowledge
 from harness.policy.points import idle_faults, missed_points
-from harness.policy.text_profiles import with_programs
 from harness.record import read_timeline
 from harness.registry import JUDGES
 
@@ -35,7 +34,7 @@ VERDICT = "verdict.json"
 
 def judge(timeline: Timeline) -> Verdict:
     """Judge every invariant of the plan, and the record that they are judged from."""
-    timeline = with_programs(timeline)
+    timeline = Knowledge.of(timeline).timeline
     findings = sorted((*_of_invariants(timeline), *_of_record(timeline)), key=_order)
     return Verdict(
         format=VERDICT_FORMAT,

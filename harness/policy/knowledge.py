@@ -31,11 +31,13 @@ _latest: list[tuple[Timeline, Knowledge]] = []
 class Knowledge:
     """Who makes what, what builds are called, and what happened when.
 
+    `timeline` is the one that it was learnt from, in which texts have the programs that were made of them.
     `looks` are those of each boot in order, `appearances` where each process was looked at, `words` what
     each process said, by boot and pid. `replaced` gives, by the number of a look's step, the cores that the
     steps replaced earlier in that same boot.
     """
 
+    timeline: Timeline
     authors: Authorship
     builds: Builds
     looks: Mapping[int, tuple[SeenLook, ...]]
@@ -51,13 +53,16 @@ class Knowledge:
 
     @classmethod
     def of(cls, timeline: Timeline) -> Knowledge:
-        """Learn it from all of a run; of the same timeline again, it is what was learnt before.
+        """Learn it from all of a run; of that timeline again, or of its own, it is what was learnt before.
 
         Who makes what is learnt from the run that was cut as well, if it is the boot after a cut.
         """
-        if not _latest or _latest[0][0] is not timeline:
-            _latest[:] = [(timeline, cls._learn(timeline))]
-        return _latest[0][1]
+        for learnt_of, knowledge in _latest:
+            if timeline is learnt_of or timeline is knowledge.timeline:
+                return knowledge
+        knowledge = cls._learn(timeline)
+        _latest[:] = [(timeline, knowledge)]
+        return knowledge
 
     @classmethod
     def _learn(cls, timeline: Timeline) -> Knowledge:
@@ -71,6 +76,7 @@ class Knowledge:
         daemons = daemons_by_boot(happened, looks)
         writers = Writers.of(happened, daemons, builds)
         return cls(
+            timeline=timeline,
             authors=replace(
                 learn(timeline, builds, writers, before), references=references_of(timeline, builds)
             ),

@@ -294,9 +294,16 @@ EVIDENCE_FAULTS = (
         STARTS,
     ),
     Fault(
-        "judge.py",
+        "policy/knowledge.py",
         "a text that came later is blamed for a launcher's death",
-        "    timeline = with_programs(timeline)\n",
+        "        timeline = with_programs(timeline)\n",
+        "",
+        ("tests/unit/policy/test_text_profiles.py",),
+    ),
+    Fault(
+        "judge.py",
+        "where the program of a text lies by now is not told",
+        "    timeline = Knowledge.of(timeline).timeline\n",
         "",
         ("tests/unit/policy/test_text_profiles.py",),
     ),

@@ -234,3 +234,10 @@ def test_no_text_at_all_is_missing() -> None:
 def test_a_whole_revert_that_waits_is_held() -> None:
     guest = reverted().start_snapd().start_services().look()
     assert {finding.outcome for finding in findings(guest)} == {HELD}
+
+
+def test_a_filter_that_outlives_its_snapd_is_told_with_the_text_it_was_made_of() -> None:
+    guest = Guest(core=IN_X1, tags=(BLUEZ,)).power_on().install(IN_X1).start_services().look(boot_end=False)
+    guest.install(IN_X2).look()
+    (at_the_end,) = (f for f in judge(guest.timeline()).findings if "main process" in f.summary)
+    assert f"now in {BLUEZ}" in at_the_end.summary
