@@ -225,9 +225,10 @@ def _fate(boot: int, attempt: Attempt, daemon: Daemon | None, known: Knowledge) 
 
 
 def _blame(boot: int, attempt: Attempt, at: tuple[int, int], daemon: Daemon, known: Knowledge) -> _Fate:
+    places = known.writers.directories(daemon.build, COMPILED_SECCOMP)
     files = [
         file
-        for file in looked_at(attempt.tag, at, daemon.build, known)
+        for file in looked_at(COMPILED_SECCOMP, attempt.tag, at, places, known.disk)
         if known.authors.expected(daemon.build, file.kind, file.name)
     ]
     if not files:

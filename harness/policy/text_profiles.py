@@ -4,7 +4,8 @@
 snap-confine until 2.26.4 compiles a text at each start, so no file holds the program that the kernel gets.
 But libseccomp makes the same of the same text, and so does one launcher: what a service was started with,
 while that text lay on disk from the launcher's execution on, is what this launcher makes of it in the whole
-run. Where several texts lay there, it is of the one of which nothing else is known to be made. Where snapd
+run. A launcher that came with a core looks where that core's snapd writes. Where several texts lay there, it
+is of the one of which nothing else is known to be made. Where snapd
 wrote another text meanwhile, nobody can tell which was read; when the one before was that process's as well,
 the author is the same, and the program is put down to the later. A filter that a compiled file on disk holds
 was taken from there.
@@ -12,7 +13,9 @@ was taken from there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import posixpath
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import dropwhile
 
@@ -22,13 +25,18 @@ from harness.model.occurrence import FileChanged, Started
 from harness.model.timeline import BootRecord, SeenLook, SeenOccurrence, Timeline
 from harness.policy.disk import Disk
 from harness.policy.happened import Happened, by_boot
+from harness.policy.looked_at import looked_at
 
+_CORE = re.compile(r"/snap/[^/]+/[^/]+/")
 _TEXT = PolicyKind.SECCOMP_TEXT
 _PROGRAMS = (PolicyKind.SECCOMP_BIN, PolicyKind.SECCOMP_BIN2)
 _LAUNCHER = "snap-confine"
 
 _Made = Mapping[tuple[str, str], tuple[str, ...]]
 """The programs' digests by the profile's name and the text's digest."""
+
+_Places = Mapping[str, Collection[str]]
+"""The directories that each core's programs wrote texts to, by the core's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +74,8 @@ def _made(timeline: Timeline) -> _Made:
     looks = sorted((seen for boot in timeline.boots for seen in boot.looks), key=_order)
     disk = Disk.of(looks, happened)
     by_launcher: dict[tuple[str, str, str], set[str]] = {}
-    open_yet = [reading for boot in happened.values() for reading in _of_starts(boot, disk)]
+    places = _places(happened.values())
+    open_yet = [reading for boot in happened.values() for reading in _of_starts(boot, disk, places)]
     while certain := [(one, text) for one in open_yet if (text := _the_text(one, by_launcher))]:
         for one, text in certain:
             by_launcher.setdefault((one.name, text, one.launcher), set()).add(one.program)
@@ -105,21 +114,42 @@ def _order(seen: SeenLook) -> tuple[int, int]:
     return seen.taken.boot, seen.line
 
 
-def _of_starts(happened: Happened, disk: Disk) -> Iterator[_Reading]:
+def _places(boots: Iterable[Happened]) -> _Places:
+    found: dict[str, set[str]] = {}
+    for happened in boots:
+        for _, change in happened.written():
+            image = happened.image(change.pid, change.at) if change.kind == _TEXT else None
+            if image and (core := _core_of(image.of.exe)):
+                found.setdefault(core, set()).add(posixpath.dirname(change.path))
+    return found
+
+
+def _core_of(exe: str) -> str:
+    """The directory of the snap that a program lies in, if any."""
+    inside = _CORE.match(exe)
+    return inside.group() if inside else ""
+
+
+def _of_starts(happened: Happened, disk: Disk, places: _Places) -> Iterator[_Reading]:
     for starts in happened.starts.values():
         for _, start in starts:
             filters = start.process.filters if start.process else ()
             if len(filters) == 1 and not _in_a_program(happened.boot, start, disk):
-                yield from _reading(happened, start, filters[0].sha256, disk)
+                yield from _reading(happened, start, filters[0].sha256, disk, places)
 
 
-def _reading(happened: Happened, start: Started, program: str, disk: Disk) -> Iterator[_Reading]:
+def _reading(
+    happened: Happened, start: Started, program: str, disk: Disk, places: _Places
+) -> Iterator[_Reading]:
     """What the texts say that lay there all the while that the launcher ran."""
     images = (one.of for one in happened.images.get(start.pid, ()) if one.of.at <= start.at)
     launched = [one for one in images if one.exe.endswith(f"/{_LAUNCHER}")]
     if launched:
         launcher = launched[-1]
-        before, after = (_texts_at(happened.boot, start.tag, at, disk) for at in (launcher.at, start.at))
+        there = places.get(_core_of(launcher.exe), ())
+        before, after = (
+            _texts_at(happened.boot, start.tag, at, there, disk) for at in (launcher.at, start.at)
+        )
         if after and before == after:
             yield _Reading(start.tag, frozenset(after.values()), launcher.build_id, program)
         elif len(after) == 1 and before.keys() == after.keys():
@@ -137,9 +167,9 @@ def _of_one_hand(happened: Happened, path: str, first: str, until: GuestTime) ->
     return frozenset(one.sha256 for one in writes) if len(hands) == 1 and all(hands) else frozenset()
 
 
-def _texts_at(boot: int, tag: str, at: GuestTime, disk: Disk) -> Mapping[str, str]:
-    """The digests of the texts of that name, by path."""
-    return {file.path: file.sha256 for file in disk.files((_TEXT,), tag, (boot, int(at)))}
+def _texts_at(boot: int, tag: str, at: GuestTime, places: Collection[str], disk: Disk) -> Mapping[str, str]:
+    """The digests of the texts of that name that a launcher could have read, by path."""
+    return {file.path: file.sha256 for file in looked_at((_TEXT,), tag, (boot, int(at)), places, disk)}
 
 
 def _in_a_program(boot: int, start: Started, disk: Disk) -> bool:

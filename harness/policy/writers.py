@@ -7,10 +7,12 @@ loader runs (snapd.apparmor.service, apparmor.service) is nobody's: it compiles 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import posixpath
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.model.clock import GuestTime
+from harness.model.observation import PolicyKind
 from harness.model.occurrence import Executed, FileChanged
 from harness.policy.builds import Builds
 from harness.policy.daemons import Daemon, Daemons, is_snapd
@@ -95,6 +97,14 @@ class Writers:
         """That content was seen to be written there since then in that boot, and never by a snapd."""
         hands = [one for one in self.hands.get((boot, path, sha256), ()) if one.change.at >= since]
         return bool(hands) and all(one.daemon is None for one in hands)
+
+    def directories(self, build: str, kinds: Collection[PolicyKind]) -> frozenset[str]:
+        """Where the snapd of that build was seen to write files of these kinds."""
+        return frozenset(
+            posixpath.dirname(one.change.path)
+            for one in self.all
+            if one.daemon and one.daemon.build == build and one.change.kind in kinds
+        )
 
 
 NOBODY = Writers((), {}, frozenset())

@@ -336,6 +336,13 @@ EVIDENCE_FAULTS = (
         ("tests/unit/policy/test_text_profiles.py",),
     ),
     Fault(
+        "policy/text_profiles.py",
+        "a core's launcher may have read what another core's snapd wrote elsewhere",
+        "there = places.get(_core_of(launcher.exe), ())",
+        "there = places.get(start.tag, ())",
+        ("tests/unit/policy/test_text_profiles.py",),
+    ),
+    Fault(
         "policy/looked_at.py",
         "nobody is told by a pointer where to look",
         "    if pointers:\n",

@@ -193,13 +193,18 @@ def test_a_launcher_that_dies_of_the_newer_text_is_broken() -> None:
     assert told(found)[1] == (HELD, "fresh")
 
 
-def test_it_is_although_both_texts_become_one_program(monkeypatch: pytest.MonkeyPatch) -> None:
-    """2.26.4's rules on netlink come after one that allows all sockets, and 2.24 cannot read them."""
+def all_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every text becomes the same program."""
 
     def alike(*words: str) -> str:
         return digest("one program") if words[0] == "program of" else digest(*words)
 
     monkeypatch.setattr(paper_guest, "digest", alike)
+
+
+def test_it_is_although_both_texts_become_one_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    """2.26.4's rules on netlink come after one that allows all sockets, and 2.24 cannot read them."""
+    all_alike(monkeypatch)
     guest = reverted().fail_launch(BLUEZ)
     guest.start_snapd().start_service(BLUEZ, restarts=1).look()
     found = starts(guest, 4)
@@ -241,3 +246,11 @@ def test_a_filter_that_outlives_its_snapd_is_told_with_the_text_it_was_made_of()
     guest.install(IN_X2).look()
     (at_the_end,) = (f for f in judge(guest.timeline()).findings if "main process" in f.summary)
     assert f"now in {BLUEZ}" in at_the_end.summary
+
+
+def test_one_program_of_texts_in_two_places_is_that_of_each_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each core's launcher reads its own snapd's text, though both lie there."""
+    all_alike(monkeypatch)
+    run = reverted(IN_X1, IN_X2).start_snapd().start_services().look()
+    assert told(starts(run, 3)) == [(HELD, "fresh")]
+    assert told(starts(run, 4)) == [(HELD, "fresh")]
