@@ -127,7 +127,8 @@ class Emitter:
         self._core_stayed = True
         self._boot += 1
         self._holds.reboot()
-        held = self._holds.await_release
+        self._following = next(iter(self._scenario.steps), None)
+        held = self._waits_with_looks()
         self._add("boot", Boot(held), self._timeouts.boot)
         self._takes_commands = not held
         self._look_at_boot()
@@ -272,7 +273,7 @@ class Emitter:
         self._faults.reboot()
         timeout = self._timeouts.boot + self._holds.longest
         timeout += self._timeouts.step if step.how is RebootHow.CLEAN else 0.0
-        held = self._holds.await_release or isinstance(self._following, When)
+        held = self._waits_with_looks()
         self._add(f"reboot ({step.how})", RebootGuest(step.how, held), timeout, step.span)
         self._takes_commands = not held
         self._boot += 1
@@ -281,9 +282,12 @@ class Emitter:
 
     def _look_at_boot(self) -> None:
         """The look that a boot is judged by waits for points, and the release of what it began with held."""
-        self._look_waits = self._holds.await_release or isinstance(self._following, When)
+        self._look_waits = self._waits_with_looks()
         if not self._look_waits:
             self._look(f"at boot {self._boot}", boot_end=True)
+
+    def _waits_with_looks(self) -> bool:
+        return self._holds.await_release or isinstance(self._following, When)
 
     def _end_boot(self, of: str = "") -> None:
         """A boot that nothing has changed since its settled look needs no other.

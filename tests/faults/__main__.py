@@ -27,6 +27,7 @@ from tests.faults.mount_faults import MOUNT_FAULTS
 from tests.faults.point_faults import POINT_FAULTS
 from tests.faults.rate_faults import RATE_FAULTS
 from tests.faults.sweep_faults import SWEEP_FAULTS
+from tests.faults.text_faults import TEXT_FAULTS
 
 ROOT = Path(__file__).resolve().parents[2]
 COPIED = ("harness", "tests", "scenarios", "images")
@@ -41,6 +42,7 @@ FAULTS = (
     *POINT_FAULTS,
     *RATE_FAULTS,
     *SWEEP_FAULTS,
+    *TEXT_FAULTS,
 )
 
 _OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "--hypothesis-profile=noticing")

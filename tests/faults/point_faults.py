@@ -100,8 +100,8 @@ POINT_FAULTS = (
     Fault(
         "scenario/emit.py",
         "a boot is looked at before its points",
-        "        self._look_waits = self._holds.await_release or isinstance(self._following, When)",
-        "        self._look_waits = self._holds.await_release",
+        "return self._holds.await_release or isinstance(self._following, When)",
+        "return self._holds.await_release",
         LANGUAGE,
     ),
     Fault(

@@ -46,7 +46,7 @@ def after(plan: Plan, number: str = FIRST) -> list[object]:
 )
 def test_a_point(plan_of_steps: PlanOfSteps, point: str, means: object) -> None:
     plan = plan_of_steps(f"  - when: {point}\n    within: 7 s\n  - when: {point}\n  - run: ls")
-    first, second, *_ = plan.steps[11:]
+    first, second, *_ = plan.steps[10:]
     assert (first.action, first.timeout) == (AwaitPoint(means), 7.0)  # type: ignore[arg-type]
     assert second.timeout == Timeouts().step
     assert plan.points == (means, means)

@@ -11,6 +11,7 @@ import pytest
 from harness.lab_spec import installed_files, wants_of
 from harness.model.plan import (
     AwaitChange,
+    AwaitPoint,
     AwaitReady,
     Boot,
     HoldUnit,
@@ -22,6 +23,7 @@ from harness.model.plan import (
     RunCommand,
     SwitchOff,
 )
+from harness.model.point import ProgramExecuted
 from harness.policy.holds import failed_holds
 from harness.scenario.alone import alone, cores_of
 from harness.scenario.schema import schema
@@ -195,3 +197,15 @@ def test_a_mistake_at_its_end(
 ) -> None:
     told = mistakes(WINDOW.replace(step, other, 1))
     assert any(each.startswith(f"s.yaml:{line}:") and says in each for each in told), told
+
+
+def test_a_boot_that_comes_next_and_begins_with_a_point_is_looked_at_after_what_follows(plans: Plans) -> None:
+    (plan,) = plans(TEXT.replace("steps:\n", "steps:\n  - when: {exec: snapd}\n  - run: ls\n"))
+    after = [step.action for step in plan.steps[len(plan.start) :]]
+    assert after[:4] == [
+        Boot(held=True),
+        AwaitPoint(ProgramExecuted("snapd")),
+        AwaitReady(),
+        RunCommand("ls"),
+    ]
+    assert looks(plan)[5] == ("at boot 3", "2.68.3", True)
