@@ -30,11 +30,12 @@ def _row(name: str, pattern: str, severity: Severity) -> Trouble:
     return Trouble(name, re.compile(pattern), severity)
 
 
-# The texts are the kernel's own format strings, with the file of Linux 6.1 that prints each.
+# The texts are the kernel's own format strings, with the file of Linux 6.1 that prints each; 6.12 says what
+# an oops is of before its number.
 TROUBLES: tuple[Trouble, ...] = (
     _row("panic", r"Kernel panic - not syncing", Severity.FATAL),  # kernel/panic.c
     _row("double-fault", r"\bdouble fault\b", Severity.FATAL),  # arch/x86/kernel/traps.c
-    _row("oops", r"\bOops: [0-9a-f]{4} \[#\d+\]", Severity.BROKEN),  # arch/x86/kernel/dumpstack.c
+    _row("oops", r"\bOops: (?:.+: )?[0-9a-f]{4} \[#\d+\]", Severity.BROKEN),  # arch/x86/kernel/dumpstack.c
     _row("general-protection", r"general protection fault, ", Severity.BROKEN),  # traps.c
     _row("soft-lockup", r"watchdog: BUG: soft lockup", Severity.BROKEN),  # kernel/watchdog.c
     _row("hard-lockup", r"Watchdog detected hard LOCKUP", Severity.BROKEN),  # watchdog_hld.c

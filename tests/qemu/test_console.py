@@ -19,7 +19,11 @@ from harness.qemu.console import ConsoleFollower
 TROUBLE = {
     "panic": ["[    2.1] Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)"],
     "double-fault": ["[   11.3] traps: PANIC: double fault, error_code: 0x0"],
-    "oops": ["[   33.1] Oops: 0002 [#1] PREEMPT SMP NOPTI"],
+    "oops": [
+        "[   33.1] Oops: 0002 [#1] PREEMPT SMP NOPTI",
+        "[   33.1] Oops: Oops: 0002 [#1] PREEMPT SMP NOPTI",
+        "[    1.177568] Oops: int3: 0000 [#1] PREEMPT SMP NOPTI",
+    ],
     "general-protection": [
         "[    9.9] general protection fault, probably for non-canonical address 0xde: 0000"
     ],
