@@ -5,10 +5,10 @@ snap-confine until 2.26.4 compiles a text at each start, so no file holds the pr
 But libseccomp makes the same of the same text, and so does one launcher: what a service was started with,
 while that text lay on disk from the launcher's execution on, is what this launcher makes of it in the whole
 run. A launcher that came with a core looks where that core's snapd writes. Where several texts lay there, it
-is of the one of which nothing else is known to be made. Where snapd
-wrote another text meanwhile, nobody can tell which was read; when the one before was that process's as well,
-the author is the same, and the program is put down to the later. A filter that a compiled file on disk holds
-was taken from there.
+is of the one of which nothing else is known to be made. Where snapd wrote another text meanwhile, nobody can
+tell which was read; when the one before was that process's as well, the author is the same, and the program
+is put down to the later. Where there was none when the launcher was executed, it waited for one. A filter
+that a compiled file on disk holds was taken from there.
 """
 
 from __future__ import annotations
@@ -152,17 +152,26 @@ def _reading(
         )
         if after and before == after:
             yield _Reading(start.tag, frozenset(after.values()), launcher.build_id, program)
-        elif len(after) == 1 and before.keys() == after.keys():
+        elif len(after) == 1 and before.keys() <= after.keys():
             ((path, last),) = after.items()
-            texts = _of_one_hand(happened, path, before[path], start.at)
+            waited = not before and disk.is_known((happened.boot, int(launcher.at)))
+            texts = _of_one_hand(happened, path, start.at, before.get(path), launcher.at if waited else None)
             if last in texts:
                 yield _Reading(start.tag, texts, launcher.build_id, program, last)
 
 
-def _of_one_hand(happened: Happened, path: str, first: str, until: GuestTime) -> frozenset[str]:
-    """The texts that were written there in this boot from `first` on; none when not all by one process."""
+def _of_one_hand(
+    happened: Happened, path: str, until: GuestTime, first: str | None, since: GuestTime | None
+) -> frozenset[str]:
+    """The texts that were written there in this boot from `first` on; none when not all by one process.
+
+    Where there was no text to begin with, it is those from `since` on.
+    """
     there = (one.of for one in happened.written() if one.of.path == path and one.of.at <= until)
-    writes = list(dropwhile(lambda one: one.sha256 != first, there))
+    if since is None:
+        writes = list(dropwhile(lambda one: one.sha256 != first, there))
+    else:
+        writes = [one for one in there if one.at >= since]
     hands = {one.pid for one in writes}
     return frozenset(one.sha256 for one in writes) if len(hands) == 1 and all(hands) else frozenset()
 

@@ -52,6 +52,13 @@ TEXT_FAULTS = (
     ),
     Fault(
         "policy/text_profiles.py",
+        "what was never read had no text",
+        "waited = not before and disk.is_known((happened.boot, int(launcher.at)))",
+        "waited = not before",
+        TEXTS,
+    ),
+    Fault(
+        "policy/text_profiles.py",
         "a core's launcher may have read what another core's snapd wrote elsewhere",
         "there = places.get(_core_of(launcher.exe), ())",
         "there = places.get(start.tag, ())",

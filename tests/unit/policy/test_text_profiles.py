@@ -109,6 +109,18 @@ def test_of_two_texts_by_two_snapds_nobody_knows_whose_was_read() -> None:
     assert judged(run) == [(UNPROVEN, "unseen")]
 
 
+@pytest.mark.parametrize(("was_read", "comes_to"), [(True, (HELD, "fresh")), (False, (UNPROVEN, "unseen"))])
+def test_a_launcher_that_waited_for_a_text_read_the_first(
+    was_read: bool, comes_to: tuple[object, str]
+) -> None:
+    """But when nobody had read the disk, another may have lain there as the launcher was executed."""
+    guest = Guest(core=TEXT, tags=(BLUEZ,)).power_on()
+    if was_read:
+        guest.look(boot_end=False)
+    run = launched_earlier(guest.install(TEXT).start_services().look(), 3 * SECOND)
+    assert judged(run) == [comes_to]
+
+
 def test_a_program_that_is_known_to_be_the_first_text_s_is_not_the_later_s() -> None:
     run = written_under_a_launcher(started_before=True)
     first, last = (s.occurrence for s in run.boots[0].occurrences if isinstance(s.occurrence, Started))
