@@ -14,7 +14,7 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 
 from harness.model.clock import GuestTime
-from harness.model.observation import PolicyFile, PolicyKind
+from harness.model.observation import PolicyFile, PolicyKind, WordsSeen
 from harness.model.occurrence import Started
 from harness.model.verdict import Evidence
 from harness.policy import confinement, launcher_profiles
@@ -22,6 +22,7 @@ from harness.policy.authorship import WITNESS, Claim
 from harness.policy.builds import short
 from harness.policy.confinement import Class
 from harness.policy.daemons import Daemon
+from harness.policy.happened import Placed
 from harness.policy.kind import COMPILED_SECCOMP, GLOBAL, base_name, programs
 from harness.policy.knowledge import Knowledge
 from harness.policy.looked_at import looked_at
@@ -30,6 +31,8 @@ from harness.policy.starts import Attempt
 from harness.policy.system_key import Guard
 
 _LAUNCHER_GAVE_UP = 1  # snap-confine's die(): exit(1)
+# What AppArmor's refusals, EACCES and EPERM, are called (security/apparmor; strerror(3)).
+_REFUSED = ("Permission denied", "Operation not permitted")
 _ON_DISK = (*COMPILED_SECCOMP, PolicyKind.APPARMOR_SOURCE)
 
 
@@ -179,11 +182,16 @@ def _without_start(boot: int, attempt: Attempt, daemon: Daemon | None, known: Kn
     )
 
 
-def _last_words(boot: int, attempt: Attempt, known: Knowledge) -> Iterator[Evidence]:
-    """What its process gave the journal, which decides nothing."""
+def _words(boot: int, attempt: Attempt, known: Knowledge) -> Iterator[Placed[WordsSeen]]:
+    """What its process gave the journal, which convicts nobody."""
     for line, words in known.words.get((boot, attempt.pid), ()):
         if words.tag == attempt.tag and words.at >= attempt.begun:
-            yield Evidence(WITNESS, line, f"{attempt.tag}: process {words.pid} said: {words.text}")
+            yield Placed(line, words)
+
+
+def _last_words(boot: int, attempt: Attempt, known: Knowledge) -> Iterator[Evidence]:
+    for line, words in _words(boot, attempt, known):
+        yield Evidence(WITNESS, line, f"{attempt.tag}: process {words.pid} said: {words.text}")
 
 
 def _chain_evidence(attempt: Attempt) -> Evidence:
@@ -249,11 +257,17 @@ def _blame(boot: int, attempt: Attempt, at: tuple[int, int], daemon: Daemon, kno
 
 
 def _blame_own_profile(boot: int, attempt: Attempt, daemon: Daemon, known: Knowledge) -> _Fate:
-    """A launcher of a core may die of the profile that it runs under itself."""
+    """A launcher of a core may die of the profile that it runs under itself.
+
+    Nothing shows that it did but that profile, so what it said itself may speak against it.
+    """
     of_core = any(fnmatchcase(one.of.exe, launcher_profiles.NAME) for one in attempt.chain)
     foreign = known.launchers.foreign(boot, attempt.begun, daemon.build) if of_core else None
     if not foreign:
         return _Fate(StartClass.DEAD, " over good policy")
+    said = [words.text for _, words in _words(boot, attempt, known)]
+    if said and not any(refusal in text for text in said for refusal in _REFUSED):
+        return _Fate(StartClass.DEAD, " over good policy, and was refused nothing by its own word")
     why = f", and the AppArmor profile of the launcher {short(foreign.digest)} is of "
     return _Fate(
         StartClass.BROKEN, f"{why}{known.builds.name(foreign.build)}", (foreign.proof,), (foreign.build,)

@@ -55,4 +55,11 @@ LAUNCHER_FAULTS = (
         'return _Fate(StartClass.BROKEN, " over good policy")',
         STARTS,
     ),
+    Fault(
+        "policy/start_class.py",
+        "a launcher that was refused nothing died of its own profile",
+        "if said and not any(refusal in text for text in said for refusal in _REFUSED):",
+        "if said and not any(text for text in said for refusal in _REFUSED):",
+        ("tests/unit/invariant/test_launcher_profiles.py",),
+    ),
 )

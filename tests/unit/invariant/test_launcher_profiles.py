@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.model.observation import LoadedProfile
+from harness.model.observation import LoadedProfile, WordsSeen
 from harness.model.occurrence import Executed, ProfileChange, ProfileChanged
 from harness.policy.launcher_profiles import NAME
 from tests.unit.builders import BLUEZ, NEW, OLD, Core, Guest, digest
@@ -45,6 +45,25 @@ def test_it_is_broken_and_the_other_core_s() -> None:
     assert f"the AppArmor profile of the launcher {own} is of 2.68.3" in found.summary
     says = [one.says for one in found.evidence]
     assert f"{NAME}: {own} was first loaded for snapd 2.68.3" in says
+
+
+@pytest.mark.parametrize(
+    ("said", "comes_to"),
+    [
+        ("cannot open current mount profile: /run/snapd/ns/x: Permission denied", (VIOLATED, "broken")),
+        ("cannot set capabilities: Operation not permitted", (VIOLATED, "broken")),
+        ("Can not open //x (No such file or directory)", (UNPROVEN, "dead")),
+    ],
+)
+def test_it_is_not_blamed_against_the_launcher_s_own_word(said: str, comes_to: tuple[object, str]) -> None:
+    """It may have been given up on waiting, with nothing refused."""
+    guest = reverted()
+    executed = (one.occurrence for one in guest.timeline().boots[LAST - 1].occurrences)
+    launcher = next(
+        one for one in executed if isinstance(one, Executed) and one.exe.endswith("/snap-confine")
+    )
+    guest.look(words=(WordsSeen(tag=BLUEZ, pid=launcher.pid, at=guest.now, text=said),))
+    assert told(starts(guest, LAST)) == [comes_to]
 
 
 def test_under_its_own_core_s_it_is_dead() -> None:
