@@ -39,7 +39,8 @@ class Distrust:
 # key's two-byte NOP in crng_make_state, the trap's address one past its first byte). The kernel writes
 # int3 over the first byte and takes it away when every CPU has been told (arch/x86/kernel/alternative.c);
 # before 8.1 TCG can go on with a translation made in between, because it does not lock the page that it
-# translates (fixed by "accel/tcg: Always lock pages before translation").
+# translates (fixed by "accel/tcg: Always lock pages before translation"). Seen once with 10.0.2 all the same,
+# in blake2s_compress at a boot; that seldom, twice the speed is worth it.
 _SAFE_THREADS = QemuVersion(8, 1, 0)
 
 # Seen with 7.2.22: double faults behind `cmpxchg16b %gs:(%rsi)` in the kernel's allocator, and a PID
