@@ -12,11 +12,9 @@ import posixpath
 from collections.abc import Collection, Sequence
 
 from harness.model.observation import PolicyFile, PolicyKind
-from harness.policy.disk import Disk
+from harness.policy.disk import Disk, Moment
 
 _POINTER = "current"
-
-Moment = tuple[int, int]
 
 
 def looked_at(

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import dropwhile
 
@@ -155,23 +155,21 @@ def _reading(
         elif len(after) == 1 and before.keys() <= after.keys():
             ((path, last),) = after.items()
             waited = not before and disk.is_known((happened.boot, int(launcher.at)))
-            texts = _of_one_hand(happened, path, start.at, before.get(path), launcher.at if waited else None)
+
+            def is_first(one: FileChanged) -> bool:
+                return one.at >= launcher.at if waited else one.sha256 == before.get(path)
+
+            texts = _of_one_hand(happened, path, is_first, start.at)
             if last in texts:
                 yield _Reading(start.tag, texts, launcher.build_id, program, last)
 
 
 def _of_one_hand(
-    happened: Happened, path: str, until: GuestTime, first: str | None, since: GuestTime | None
+    happened: Happened, path: str, is_first: Callable[[FileChanged], bool], until: GuestTime
 ) -> frozenset[str]:
-    """The texts that were written there in this boot from `first` on; none when not all by one process.
-
-    Where there was no text to begin with, it is those from `since` on.
-    """
+    """The texts that were written there in this boot from the first on; none when not all by one process."""
     there = (one.of for one in happened.written() if one.of.path == path and one.of.at <= until)
-    if since is None:
-        writes = list(dropwhile(lambda one: one.sha256 != first, there))
-    else:
-        writes = [one for one in there if one.at >= since]
+    writes = list(dropwhile(lambda one: not is_first(one), there))
     hands = {one.pid for one in writes}
     return frozenset(one.sha256 for one in writes) if len(hands) == 1 and all(hands) else frozenset()
 

@@ -40,7 +40,7 @@ class Distrust:
 # int3 over the first byte and takes it away when every CPU has been told (arch/x86/kernel/alternative.c);
 # before 8.1 TCG can go on with a translation made in between, because it does not lock the page that it
 # translates (fixed by "accel/tcg: Always lock pages before translation"). Seen once with 10.0.2 all the same,
-# in blake2s_compress at a boot; that seldom, twice the speed is worth it.
+# in blake2s_compress at a boot; that seldom, boots in two thirds of the time are worth it.
 _SAFE_THREADS = QemuVersion(8, 1, 0)
 
 # Seen with 7.2.22: double faults behind `cmpxchg16b %gs:(%rsi)` in the kernel's allocator, and a PID
