@@ -55,7 +55,8 @@ from harness.guest.seed import HOME
 from harness.host.deadline import Deadline, NotYet, monotonic, wait_until
 from harness.host.signals import terminate_on_signals
 from harness.image.starts import Start
-from harness.lab import Lab, Prepared
+from harness.lab import Lab
+from harness.lab_prepared import Prepared
 from harness.lab_spec import LabOptions
 from harness.machine import Machine
 from harness.model.plan import HoldUnit, Plan

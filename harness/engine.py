@@ -7,7 +7,7 @@ written into the record as the step it happened in, its kind and its words, and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from harness.errors import CannotMeasure
@@ -16,7 +16,8 @@ from harness.host.deadline import Deadline, monotonic
 from harness.host.progress import Progress, Tell
 from harness.host.rundir import RunDirectory
 from harness.image.starts import Start
-from harness.lab import Lab, Prepared
+from harness.lab import Lab
+from harness.lab_prepared import Prepared
 from harness.lab_spec import AfterCut
 from harness.machine import Machine
 from harness.model.event import (
@@ -140,14 +141,16 @@ class _Execution:
 
     def start(self, lab: Lab, prepared: Prepared, directory: RunDirectory) -> Start:
         """Carry the plan's start out, or have it repeated."""
-        start = lab.start(self._plan, prepared, directory, self._record, self._carry_out_start)
-        if not self.number:
-            self._progress.skip(len(self._plan.start), f"the start is the one of {start.made}")
-        return start
+        return lab.start(self._plan, prepared, directory, self._record, self)
 
-    def _carry_out_start(self, machine: Machine) -> Mapping[str, bytes]:
-        self.carry_out(self._plan.start, machine)
+    def carry_out_start(self, steps: Iterable[PlannedStep], machine: Machine) -> Mapping[str, bytes]:
+        """Carry out steps that end with the machine switched off; returns the witness's bytecode."""
+        self.carry_out(steps, machine)
         return self._bytecode
+
+    def skip_start(self, steps: Sequence[PlannedStep], start: Start) -> None:
+        """The run's first steps were repeated."""
+        self._progress.skip(len(steps), f"the start is the one of {start.made}")
 
     def _step(self, step: PlannedStep, machine: Machine, deadline: Deadline) -> None:
         self.number = step.number

@@ -8,12 +8,14 @@ Everything that a machine leaves behind lies in its run directory or in a tempor
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
+from datetime import timedelta
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
+from typing import Protocol
 
 from harness import record_start
 from harness.boot_watch import BootWatch
@@ -26,23 +28,19 @@ from harness.host.deadline import Deadline, Patience, monotonic_ns
 from harness.host.facts import read_host_facts
 from harness.host.progress import Tell
 from harness.host.rundir import RunDirectory, new_run
-from harness.image.build import Image, build_image
-from harness.image.core import build_core
-from harness.image.fingerprints import find_fingerprint, fingerprint_key, obtain_fingerprint
-from harness.image.payload import build_payload
-from harness.image.snapfile import SnapFile
-from harness.image.snaps import build_snap
+from harness.image.build import Image
+from harness.image.fingerprints import find_fingerprint, obtain_fingerprint
 from harness.image.starts import Start, disk_in, keep_bytecode, obtain_start, start_key
 from harness.image.workshop import Workshop, open_workshop
+from harness.lab_prepared import Prepared, prepare
 from harness.lab_spec import (
     AfterCut,
     Files,
     LabOptions,
+    Leaves,
     Wants,
-    first_order,
     installed_files,
     machine_spec,
-    wants_of,
     with_seed,
 )
 from harness.machine import Machine
@@ -50,9 +48,9 @@ from harness.machine_disk import RunDisk
 from harness.machine_power import Change, Power
 from harness.model.catalogue import Catalogue
 from harness.model.clock import HostTime
-from harness.model.event import ArtifactUsed, FingerprintUsed, MachineStarted, StartRepeated
+from harness.model.event import FingerprintUsed, MachineStarted, StartRepeated
 from harness.model.fingerprint import Fingerprint
-from harness.model.plan import Plan, SnapRef
+from harness.model.plan import HoldUnit, Plan, PlannedStep, boots_in
 from harness.model.repeat import Perturbation
 from harness.model.wire import WITNESS_PORT
 from harness.qemu.accel import Accelerator, choose
@@ -63,7 +61,7 @@ from harness.qemu.instance import Instance
 from harness.qemu.instance import start as begin
 from harness.qemu.versions import read_version
 from harness.record_writing import Recorder
-from harness.scenario.alone import cores_of, start_of
+from harness.scenario.alone import cores_of
 from harness.scenario.catalogue import load_catalogue
 from harness.sweep.place import SweepPlace
 
@@ -71,54 +69,14 @@ _START_SECONDS = 60.0
 _NO_KVM = Path("/dev/null/kvm")
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """All the bytes that a plan needs, ready on disk; `snaps` by their file name on the payload disk.
+class StartCarrier(Protocol):
+    """Who carries out a start's steps, or is told that they need not be."""
 
-    `orders` says that the guest is given some, which takes a disk; `wants` is what the plan wants of its
-    machine.
-    """
+    def carry_out_start(self, steps: Sequence[PlannedStep], machine: Machine) -> Mapping[str, bytes]:
+        """Carry them out, and leave the machine switched off; returns the witness's bytecode."""
 
-    image: Image
-    snaps: Mapping[str, SnapFile]
-    payload: Path
-    names: Mapping[str, str] = field(default_factory=dict)
-    orders: bool = False
-    wants: Wants = field(default_factory=Wants)
-
-    def artifacts(self) -> Iterator[ArtifactUsed]:
-        """What goes into the record about these bytes."""
-        yield ArtifactUsed("image", self.image.name, self.image.key)
-        for file_name, snap in self.snaps.items():
-            yield ArtifactUsed("snap", self.names[file_name], snap.sha256, snap.build_ids)
-
-    def fingerprint_key(self, plan: Plan, core: SnapRef) -> str:
-        """Where the fingerprint catalogue has this core with the plan's image, snaps and connections."""
-        start = start_of(plan)
-        snaps = (self.snaps[ref.file_name] for ref in start.snaps)
-        connections = (f"{one.plug} {one.slot}" for one in start.connections)
-        return fingerprint_key(self.snaps[core.file_name], self.image.key, snaps, connections)
-
-
-def prepare(plan: Plan, catalogue: Catalogue, workshop: Workshop) -> Prepared:
-    """Build what is not in the store yet; raises as `Lab.prepare` does."""
-    image = build_image(catalogue.images[plan.image], workshop)
-    order = first_order(plan)
-    if order and not image.our_initrd:
-        raise Mistake(
-            f"cannot {order}: the image {image.name!r} boots with an initrd of its own,"
-            " which does not read orders before systemd starts",
-            hint="give its recipe `kernel:` and `init:` instead of an initrd",
-        )
-    snaps = {ref.file_name: _snap(ref, catalogue, workshop) for ref in plan.snaps}
-    names = {ref.file_name: ref.entry for ref in plan.snaps}
-    return Prepared(image, snaps, build_payload(snaps, workshop), names, bool(order), wants_of(plan))
-
-
-def _snap(ref: SnapRef, catalogue: Catalogue, workshop: Workshop) -> SnapFile:
-    if ref.is_core:
-        return build_core(catalogue.cores[ref.entry], workshop)
-    return build_snap(catalogue.snaps[ref.entry], ref.variant, workshop)
+    def skip_start(self, steps: Sequence[PlannedStep], start: Start) -> None:
+        """The run's first steps are in `start`, which was there already."""
 
 
 class Lab:
@@ -189,32 +147,45 @@ class Lab:
             yield directory, record
 
     def start(
+        self, plan: Plan, prepared: Prepared, directory: RunDirectory, record: Recorder, carrier: StartCarrier
+    ) -> Start:
+        """The plan's start: carried out by `carrier` and kept, or repeated into the record.
+
+        One that goes on from another, which more plans begin with, has that one made first, or repeated.
+        Raises what the carrier raises, and HostLacks.
+        """
+        return self._start(plan.starts, prepared, directory, record, carrier)
+
+    def _start(
         self,
-        plan: Plan,
+        starts: Sequence[tuple[PlannedStep, ...]],
         prepared: Prepared,
         directory: RunDirectory,
         record: Recorder,
-        carry_out: Callable[[Machine], Mapping[str, bytes]],
+        carrier: StartCarrier,
     ) -> Start:
-        """The plan's start: carried out by `carry_out` and kept, or repeated into the record.
+        *others, steps = starts
+        since, is_made = record.lines, False
 
-        `carry_out` leaves the machine switched off and returns the witness's bytecode. Raises what it raises,
-        and HostLacks.
-        """
-        since = record.lines
-        taken: list[Path] = []
-
-        def take(place: Path) -> None:
-            taken.append(place)
-            with self.machine(prepared, directory, record, leaves=disk_in(place)) as machine:
-                keep_bytecode(carry_out(machine), place)
+        def take(place: Path) -> timedelta:
+            nonlocal is_made
+            is_made = True
+            before = self._start(others, prepared, directory, record, carrier) if others else None
+            behind = before.behind if before else timedelta()
+            mine = steps[len(others[-1]) :] if others else steps
+            leaves = Leaves(disk_in(place), any(isinstance(step.action, HoldUnit) for step in mine))
+            with self.machine(prepared, directory, record, start=before, leaves=leaves) as machine:
+                keep_bytecode(carrier.carry_out_start(mine, machine), place)
             record_start.keep(directory.path, since, place)
+            return behind
 
-        key = self.start_key(plan, prepared)
+        key = self._key_of_start(steps, prepared)
         start = obtain_start(key, prepared.image.disk, take, self._workshop.store)
-        if not taken:
-            record.write(StartRepeated(start.key, start.made))
+        start = replace(start, boots=boots_in(steps))
+        if not is_made:
+            record.write(StartRepeated(start.key, start.made, start.boots))
             record_start.repeat(start.place, directory.path, record)
+            carrier.skip_start(steps, start)
         return start
 
     def start_key(self, plan: Plan, prepared: Prepared) -> str:
@@ -222,8 +193,11 @@ class Lab:
 
         Raises as `start` does.
         """
+        return self._key_of_start(plan.start, prepared)
+
+    def _key_of_start(self, steps: tuple[PlannedStep, ...], prepared: Prepared) -> str:
         accelerator = self._accelerator(prepared.image)
-        used = installed_files(plan.start)
+        used = installed_files(steps)
         machine = {
             "witness": probe_sha256(),
             "accelerator": accelerator.option,
@@ -233,7 +207,7 @@ class Lab:
             "append": self.options.append,
         }
         snaps = {name: snap.sha256 for name, snap in prepared.snaps.items() if name in used}
-        return start_key(plan.start, prepared.image.key, snaps, machine)
+        return start_key(steps, prepared.image.key, snaps, machine)
 
     @contextmanager
     def machine(
@@ -244,17 +218,16 @@ class Lab:
         perturbation: Perturbation | None = None,
         *,
         start: Start | AfterCut | None = None,
-        leaves: Path | None = None,
+        leaves: Leaves | None = None,
     ) -> Iterator[Machine]:
         """A started machine for the block; nothing of it is left afterwards but its run directory.
 
         It goes on from `start`, when that is given. With `leaves` it makes a start, which is alike for all
-        plans that begin so, and leaves its disk there. What is written to the disk of a plan that is swept
+        plans that begin so. What is written to the disk of a plan that is swept
         is kept for that (`SweepPlace`).
         """
         different, wants = perturbation or Perturbation(0, 0), Wants() if leaves else prepared.wants
-        held = prepared.wants.holds_before
-        takes_orders = prepared.orders and (not leaves or bool(held))
+        takes_orders = prepared.orders and (not leaves or leaves.holds)
         accelerator = self._accelerator(prepared.image)
         patience = Patience(accelerator.host_factor)
         with ExitStack() as stack:
@@ -271,9 +244,10 @@ class Lab:
                 slowness=accelerator.host_factor,
             )
             initrd.write_bytes(with_seed(prepared.image.initrd.read_bytes(), seed))
-            orders = Orders(scratch / "orders", () if leaves else held) if takes_orders else None
+            held = () if leaves else wants.holds_before
+            orders = Orders(scratch / "orders", held) if takes_orders else None
             base = start.disk if start else prepared.image.disk
-            overlay = create_overlay(base, leaves or scratch / "disk.qcow2")
+            overlay = create_overlay(base, leaves.disk if leaves else scratch / "disk.qcow2")
             place = SweepPlace.of(directory.path)
             if wants.swept:
                 place.prepare(base, start.bytecode if start else {})
@@ -284,7 +258,7 @@ class Lab:
             watch = BootWatch(
                 record,
                 ConsoleFollower(directory.console),
-                before=wants.boots_before if isinstance(start, Start) else 0,
+                before=start.boots if isinstance(start, Start) else 0,
             )
             watch.begin("the machine was started")
 

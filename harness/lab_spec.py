@@ -73,12 +73,19 @@ class AfterCut:
 
 
 @dataclass(frozen=True, slots=True)
+class Leaves:
+    """What a machine leaves that makes a start: its disk, and when it `holds` a unit that unit held."""
+
+    disk: Path
+    holds: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Wants:
     """What a plan wants of its machine from the first step on: not in the start, which others share.
 
     `panics` and `power_cuts` say that it ends boots so, `points` what it waits for, `swept` that what is
-    written to its disk is kept. `boots_before` is how many boots its start has, and `holds_before` what is
-    held when that ends.
+    written to its disk is kept. `holds_before` is what is held when its start ends.
     """
 
     machine: MachineOptions = field(default_factory=MachineOptions)
@@ -86,7 +93,6 @@ class Wants:
     power_cuts: bool = False
     points: tuple[Point, ...] = ()
     swept: bool = False
-    boots_before: int = 0
     holds_before: tuple[HoldUnit, ...] = ()
 
     @property
@@ -106,7 +112,7 @@ def wants_of(plan: Plan) -> Wants:
     """What a plan wants of its machine."""
     panics, cuts = plan.reboots(RebootHow.PANIC), plan.reboots(RebootHow.POWER_CUT)
     held = tuple(step.action for step in plan.start if isinstance(step.action, HoldUnit))
-    return Wants(plan.machine, panics, cuts, plan.points, plan.sweep is not None, plan.boots_before, held)
+    return Wants(plan.machine, panics, cuts, plan.points, plan.sweep is not None, held)
 
 
 def first_order(plan: Plan) -> str:

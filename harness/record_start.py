@@ -11,7 +11,7 @@ from pathlib import Path
 from harness.errors import HostLacks
 from harness.model import codec
 from harness.model.clock import HostTime
-from harness.model.event import Recorded
+from harness.model.event import Recorded, StartRepeated
 from harness.model.wire import Heard
 from harness.record import CONSOLE, EVENTS, PLAN, WITNESS, read_event
 from harness.record_writing import Recorder
@@ -64,6 +64,8 @@ def repeat(place: Path, run: Path, record: Recorder) -> None:
             hint="remove that directory; the next run makes it again",
         ) from error
     for recorded in events:
+        if isinstance(recorded.event, StartRepeated):
+            continue  # of the one that it goes on from
         record.repeat(recorded.event, HostTime(recorded.at + later))
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from harness.errors import Mistake, RecordUnusable
 from harness.host.progress import Tell
 from harness.host.rundir import locked
-from harness.lab import Lab, Prepared
+from harness.lab import Lab
+from harness.lab_prepared import Prepared
 from harness.model.plan import Plan
 from harness.model.sweep import PlannedSweep
 from harness.model.sweep_summary import MEASURED, StateRun, SweepSummary

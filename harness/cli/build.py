@@ -17,7 +17,7 @@ from harness.image.build import build_image
 from harness.image.core import build_core
 from harness.image.snaps import build_snap
 from harness.image.workshop import Workshop, open_workshop
-from harness.lab import prepare
+from harness.lab_prepared import prepare
 from harness.model.catalogue import Catalogue
 from harness.model.plan import Plan
 from harness.planning import find_catalogue, is_gate, is_matrix, plans_of

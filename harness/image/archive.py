@@ -90,7 +90,8 @@ class Archive:
         if not self._update and (known := self._recall(note)):
             return known
         with self._store.lock(f"apt-{request['suite']}", waiting_for=f"apt for {request['suite']}"):
-            found = ask()
+            # Whoever had the lock before may have asked the same.
+            found = (None if self._update else self._recall(note)) or ask()
         note.parent.mkdir(exist_ok=True)
         draft = note.with_suffix(f".{os.getpid()}")
         rows = [deb.row() for deb in found.debs]

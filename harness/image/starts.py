@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-only
 """Starts that were carried out before: the disk that each left, and its record, by all that it depends on.
 
-Scenarios that start alike share one, so that the minutes which its installations take are spent once.
+Scenarios that start alike share one, so that the minutes which its installations take are spent once. A start
+may go on from another one; its disk lies on the image's all the same, so that neither needs the other.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from harness.errors import HostLacks
@@ -33,11 +34,21 @@ _BYTECODE = "bytecode"
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A start that is there: `made` is when it was carried out (UTC, ISO 8601)."""
+    """A start that is there, after which a run has had as many `boots`.
+
+    `made` is what the guest's clock showed at its end (UTC, ISO 8601): when it was carried out, unless it
+    goes on from an older one.
+    """
 
     key: str
     place: Path
     made: str
+    boots: int = 0
+
+    @property
+    def behind(self) -> timedelta:
+        """How far behind the clock of a machine is that goes on from here now."""
+        return datetime.now(UTC) - datetime.fromisoformat(self.made)
 
     @property
     def disk(self) -> Path:
@@ -81,18 +92,19 @@ def start_key(
     )
 
 
-def obtain_start(key: str, image_disk: Path, take: Callable[[Path], None], store: Store) -> Start:
+def obtain_start(key: str, image_disk: Path, take: Callable[[Path], timedelta], store: Store) -> Start:
     """The start under a key, made by `take(directory)` unless it is there; raises what `take` raises.
 
-    `take` leaves `disk_in(directory)`, an overlay of `image_disk`, and what else belongs to it.
+    `take` leaves `disk_in(directory)`, an overlay of `image_disk` or of another start's disk, and what else
+    belongs to it, and returns how far behind the guest's clock is.
 
     :raise HostLacks: there is no room, or what lies there cannot be read.
     """
 
     def make(directory: Path) -> None:
-        take(directory)
-        _make_movable(disk_in(directory), image_disk)
-        write_json(directory / _MADE, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
+        behind = take(directory)
+        _lay_on(image_disk, disk_in(directory))
+        write_json(directory / _MADE, f"{datetime.now(UTC) - behind:%Y-%m-%dT%H:%M:%SZ}")
 
     place = store.obtain(KIND, key, make, needs=NEEDS)
     os.utime(place)
@@ -100,10 +112,10 @@ def obtain_start(key: str, image_disk: Path, take: Callable[[Path], None], store
     return Start(key, place, _made(place))
 
 
-def _make_movable(disk: Path, image_disk: Path) -> None:
-    """Name what the disk lies on by the way from one to the other: the store may be moved."""
+def _lay_on(image_disk: Path, disk: Path) -> None:
+    """Make the disk one on the image's alone, named by the way to it: the store may be moved."""
     way = os.path.relpath(image_disk, disk.parent)
-    process.run(["qemu-img", "rebase", "-q", "-u", "-F", "qcow2", "-b", way, disk])
+    process.run(["qemu-img", "rebase", "-q", "-F", "qcow2", "-b", way, disk])
 
 
 def _forget_oldest(store: Store) -> None:

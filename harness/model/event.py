@@ -51,11 +51,13 @@ class FingerprintUsed:
 class StartRepeated:
     """The run's start was there already, under `key`: what follows, until it ends, was recorded then.
 
-    `made` is when (UTC, ISO 8601). The machine goes on from the disk that it left.
+    `made` is what the guest's clock showed at its end (UTC, ISO 8601). The machine goes on from the disk that
+    it left. The run's first `boots` are of it; where none are told, all boots of the plan's start.
     """
 
     key: str
     made: str
+    boots: int = 0
 
 
 @dataclass(frozen=True, slots=True)

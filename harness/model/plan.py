@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from harness.model.fault import Fault
@@ -236,28 +236,10 @@ class AwaitChange:
 
 
 Action = (
-    Boot
-    | InstallSnap
-    | RevertSnap
-    | RemoveSnap
-    | ConnectPlug
-    | DisconnectPlug
-    | RebootGuest
-    | SwitchOff
-    | AwaitReady
-    | HoldUnit
-    | ReleaseUnit
-    | AwaitPoint
-    | BeginFault
-    | EndFault
-    | RunCommand
-    | AwaitCommand
-    | AwaitUnit
-    | Settle
-    | Look
-    | StartChange
-    | AwaitChange
-)
+    Boot | InstallSnap | RevertSnap | RemoveSnap | ConnectPlug | DisconnectPlug
+    | RebootGuest | SwitchOff | AwaitReady | HoldUnit | ReleaseUnit | AwaitPoint | BeginFault | EndFault
+    | RunCommand | AwaitCommand | AwaitUnit | Settle | Look | StartChange | AwaitChange
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +255,11 @@ class PlannedStep:
     action: Action
     timeout: float
     span: Span | None = None
+
+
+def boots_in(steps: Iterable[PlannedStep]) -> int:
+    """How many boots begin in these steps."""
+    return sum(isinstance(step.action, Boot | RebootGuest) for step in steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,15 +299,20 @@ class Plan:
     cut: CutOf | None = None
 
     @property
-    def start(self) -> tuple[PlannedStep, ...]:
-        """The steps until the machine is switched off for the first time; none where it never is."""
+    def starts(self) -> tuple[tuple[PlannedStep, ...], ...]:
+        """The first steps, until the machine is switched off; each goes on from the one before."""
         ends = (place for place, step in enumerate(self.steps, 1) if isinstance(step.action, SwitchOff))
-        return self.steps[: next(ends, 0)]
+        return tuple(self.steps[:place] for place in ends)
+
+    @property
+    def start(self) -> tuple[PlannedStep, ...]:
+        """The steps until the machine is switched off for the last time; none where it never is."""
+        return next(reversed(self.starts), ())
 
     @property
     def boots_before(self) -> int:
         """How many boots the start has; 0 where there is none."""
-        return sum(isinstance(step.action, Boot | RebootGuest) for step in self.start)
+        return boots_in(self.start)
 
     @property
     def holds(self) -> tuple[HoldUnit, ...]:

@@ -154,8 +154,8 @@ def _versions(timeline: Timeline) -> JSON:
         match recorded.event:
             case RunOpened(harness=harness, host=host):
                 versions |= {"harness": harness, "host": dict(host)}
-            case StartRepeated(key=key, made=made):
-                versions |= {"start": {"key": key, "made": made}}
+            case StartRepeated(key=key, made=made, boots=boots):
+                versions |= {"start": {"key": key, "made": made, "boots": boots}}
             case MachineStarted() as machine:
                 versions |= _mapping(machine)
             case MemoryRead(qemu_peak=qemu, harness_peak=harness_peak):

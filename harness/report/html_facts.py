@@ -100,9 +100,9 @@ def _versions(timeline: Timeline) -> Iterator[Markup]:
             case RunOpened(harness=harness, host=host):
                 rows.append(("harness", harness))
                 rows += ((f"host: {key}", host[key]) for key in sorted(host))
-            case StartRepeated(key=key, made=made):
+            case StartRepeated(key=key, made=made) as start:
                 text = f"the start that was carried out at {made}, kept as {key}"
-                rows.append((boots_of_start(timeline), text))
+                rows.append((boots_of_start(start, timeline), text))
             case MachineStarted() as machine:
                 rows += (row for row in _machine(machine) if row not in rows)
             case MemoryRead() as memory:

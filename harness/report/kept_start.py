@@ -9,9 +9,9 @@ from harness.model.verdict import Outcome, Verdict
 from harness.policy.builds import short
 
 
-def boots_of_start(timeline: Timeline) -> str:
+def boots_of_start(start: StartRepeated, timeline: Timeline) -> str:
     """``boot 1``, or ``boots 1 to 3``."""
-    last = timeline.plan.boots_before
+    last = _last_boot(start, timeline)
     return f"boots 1 to {last}" if last > 1 else "boot 1"
 
 
@@ -20,15 +20,18 @@ def in_doubt(timeline: Timeline, verdict: Verdict) -> str:
 
     Where a machine was too slow for its guest's own time-outs, that is no fault of snapd's.
     """
-    last = timeline.plan.boots_before
-    if not any(0 < found.boot <= last and found.outcome != Outcome.HELD for found in verdict.findings):
-        return ""
     starts = (recorded.event for recorded in timeline.events if isinstance(recorded.event, StartRepeated))
+    doubted = [found.boot for found in verdict.findings if found.boot > 0 and found.outcome != Outcome.HELD]
     return next(
         (
             f"Some of this is in the start of {start.made}, which every run that starts alike repeats"
             f" until starts/{short(start.key)}… is removed from the cache."
             for start in starts
+            if any(boot <= _last_boot(start, timeline) for boot in doubted)
         ),
         "",
     )
+
+
+def _last_boot(start: StartRepeated, timeline: Timeline) -> int:
+    return start.boots or timeline.plan.boots_before

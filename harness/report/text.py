@@ -147,8 +147,8 @@ def _versions(timeline: Timeline, page: Page) -> Iterator[str]:
             case RunOpened(harness=harness, host=host):
                 facts = "".join(f"; {key} {host[key]}" for key in sorted(host))
                 yield from page.line(f"harness {harness}{facts}", indent=2)
-            case StartRepeated(key=key, made=made):
-                which = boots_of_start(timeline)
+            case StartRepeated(key=key, made=made) as start:
+                which = boots_of_start(start, timeline)
                 yield from page.line(f"the start of {made} ({which}): {short(key)}", indent=2)
             case MachineStarted() as machine:
                 if machine not in machines:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from harness.model.plan import InstallSnap, RemoveSnap, RevertSnap
+from harness.model.plan import Action, InstallSnap, RemoveSnap, RevertSnap
 from harness.model.scenario import Install, Refresh, Remove, Revert
 from harness.scenario.refs import DEFAULT, Refs
 from harness.scenario.sequence import Sequence
@@ -39,3 +39,8 @@ def action_of(change: Change, refs: Refs) -> InstallSnap | RevertSnap | RemoveSn
             return RevertSnap(snap)
         case Remove(_, snap):
             return RemoveSnap(snap)
+
+
+def changes_revision(action: Action) -> bool:
+    """Whether another revision of a snap runs afterwards, without a snap having come or gone."""
+    return isinstance(action, RevertSnap) or (isinstance(action, InstallSnap) and action.refresh)

@@ -22,7 +22,6 @@ from harness.model.plan import (
     Look,
     PlannedStep,
     RebootGuest,
-    RevertSnap,
     RunCommand,
     Settle,
     StartChange,
@@ -51,7 +50,7 @@ from harness.model.scenario import (
     WithFault,
 )
 from harness.model.spans import Span
-from harness.scenario.changes import Change, action_of, title_of
+from harness.scenario.changes import Change, action_of, changes_revision, title_of
 from harness.scenario.checks import checks_for
 from harness.scenario.connections import Connections
 from harness.scenario.fault_blocks import FaultBlocks, needs_commands
@@ -61,7 +60,7 @@ from harness.scenario.points import show_point
 from harness.scenario.refs import Refs
 from harness.scenario.sequence import Sequence, ends_boot
 from harness.scenario.source import Problems
-from harness.scenario.start_end import check_end
+from harness.scenario.start_end import begins_anew, check_end
 from harness.scenario.steps import split_connection
 from harness.scenario.titles import first_line
 from harness.scenario.unit_holds import UnitHolds
@@ -116,20 +115,31 @@ class Emitter:
         self._connections.want(start.connections)
         self._connect_possible()
         self._look("after the start")
-        if start.then:
-            self._end_boot("the installations")
         check_end(start.then, self._problems)
-        self._steps(start.then, None)
+        then = start.then
+        if reboot := begins_anew(then):
+            self._switch_off()
+            then = then[1:]
+            self._switch_on(then, reboot.span)
+        elif then:
+            self._end_boot("the installations")
+        self._steps(then, None)
         if not isinstance(self._planned[-1].action, SwitchOff):
-            self._end_boot("the start")
-            self._add("switch off", SwitchOff(), self._timeouts.step)
+            self._switch_off()
         self._starting = False
+        self._switch_on(self._scenario.steps)
+
+    def _switch_off(self) -> None:
+        self._end_boot("the start")
+        self._add("switch off", SwitchOff(), self._timeouts.step)
+
+    def _switch_on(self, following: Iterable[Step], span: Span | None = None) -> None:
         self._core_stayed = True
         self._boot += 1
         self._holds.reboot()
-        self._following = next(iter(self._scenario.steps), None)
+        self._following = next(iter(following), None)
         held = self._waits_with_looks()
-        self._add("boot", Boot(held), self._timeouts.boot)
+        self._add("boot", Boot(held), self._timeouts.boot, span)
         self._takes_commands = not held
         self._look_at_boot()
 
@@ -298,7 +308,7 @@ class Emitter:
         last, before = self._planned[-1], self._planned[-2]
         if isinstance(last.action, Look) and last.action.boot_end:
             return
-        if isinstance(last.action, Look) and _changes_revision(before.action):
+        if isinstance(last.action, Look) and changes_revision(before.action):
             self._planned.pop()
             self._numbers.back()
         self._look(f"at the end of {of or f'boot {self._boot}'}", boot_end=True)
@@ -338,7 +348,3 @@ def _needs_commands(step: Step) -> bool:
             return needs_commands(fault)
         case _:
             return True
-
-
-def _changes_revision(action: Action) -> bool:
-    return isinstance(action, RevertSnap) or (isinstance(action, InstallSnap) and action.refresh)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-only
-"""How a scenario's start may end: switched off in order, or as by a reset with a change under way."""
+"""Where a scenario's start may end: switched off in order, or as by a reset with a change under way."""
 
 from __future__ import annotations
 
@@ -9,6 +9,12 @@ from harness.model.scenario import During, HoldStart, Reboot, RebootHow, Release
 from harness.scenario.source import Problems
 
 _HINT = "put it into 'steps'"
+
+
+def begins_anew(then: Sequence[Step]) -> Reboot | None:
+    """The clean reboot that `then` begins with, or None: with it, what is installed is a start by itself."""
+    first = next(iter(then), None)
+    return first if isinstance(first, Reboot) and first.how is RebootHow.CLEAN else None
 
 
 def check_end(then: Sequence[Step], problems: Problems) -> None:

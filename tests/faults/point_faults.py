@@ -37,8 +37,8 @@ POINT_FAULTS = (
     Fault(
         "lab_spec.py",
         "no machine is told what its start held",
-        "plan.sweep is not None, plan.boots_before, held)",
-        "plan.sweep is not None, plan.boots_before)",
+        "plan.sweep is not None, held)",
+        "plan.sweep is not None)",
         START,
     ),
     Fault(

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -41,15 +43,17 @@ def image(store: Store) -> Path:
     return disk
 
 
-def taken(key: str, image: Path, store: Store) -> Start:
-    def take(place: Path) -> None:
-        create_overlay(image, disk_in(place), needed_mib=1)
-        run(["qemu-io", "-f", "qcow2", "-c", "write -P 7 0 512", disk_in(place)])
+def taken(key: str, image: Path, store: Store, before: Start | None = None) -> Start:
+    def take(place: Path) -> timedelta:
+        create_overlay(before.disk if before else image, disk_in(place), needed_mib=1)
+        where = "64k" if before else "0"
+        run(["qemu-io", "-f", "qcow2", "-c", f"write -P 7 {where} 512", disk_in(place)])
+        return before.behind if before else timedelta()
 
     return obtain_start(key, image, take, store)
 
 
-def refuse(_: Path) -> None:
+def refuse(_: Path) -> timedelta:
     raise AssertionError("taken again")
 
 
@@ -60,7 +64,7 @@ def test_it_is_taken_once_and_found_from_then_on(store: Store, image: Path) -> N
 
 
 def test_one_that_cannot_be_taken_leaves_nothing(store: Store, image: Path) -> None:
-    def fail(place: Path) -> None:
+    def fail(place: Path) -> timedelta:
         create_overlay(image, disk_in(place), needed_mib=1)
         raise CannotMeasure("the guest panicked")
 
@@ -78,6 +82,22 @@ def test_a_store_that_was_moved_still_has_it_whole(store: Store, image: Path, tm
     overlay = create_overlay(moved.disk, tmp_path / "overlay.qcow2", needed_mib=1)
     read = run(["qemu-io", "-f", "qcow2", "-c", "read -P 7 0 512", "-c", "read -P 0 512 512", overlay])
     assert b"Pattern verification failed" not in read.stdout + read.stderr
+
+
+def test_one_that_goes_on_from_another_needs_it_no_longer(store: Store, image: Path, tmp_path: Path) -> None:
+    before = taken(KEY, image, store)
+    later = taken("later", image, store, before)
+    shutil.rmtree(before.place)
+    overlay = create_overlay(later.disk, tmp_path / "overlay.qcow2", needed_mib=1)
+    patterns = ("read -P 7 0 512", "read -P 7 64k 512", "read -P 0 1k 512")
+    read = run(["qemu-io", "-f", "qcow2", *(word for each in patterns for word in ("-c", each)), overlay])
+    assert b"Pattern verification failed" not in read.stdout + read.stderr
+
+
+def test_the_clock_goes_on_from_the_older_one(store: Store, image: Path) -> None:
+    before = replace(taken(KEY, image, store), made="2026-01-02T03:04:05Z")
+    made = datetime.fromisoformat(taken("later", image, store, before).made)
+    assert timedelta() <= made - datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC) < timedelta(minutes=1)
 
 
 def test_the_least_recently_used_go(store: Store, image: Path) -> None:

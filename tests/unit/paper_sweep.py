@@ -23,8 +23,9 @@ from harness.host.rundir import RunDirectory
 from harness.image import starts
 from harness.image.build import Image
 from harness.image.starts import Start
-from harness.lab import Lab, Prepared
-from harness.lab_spec import AfterCut, LabOptions
+from harness.lab import Lab
+from harness.lab_prepared import Prepared
+from harness.lab_spec import AfterCut, LabOptions, Leaves
 from harness.model.event import BootBegan, MemoryRead
 from harness.model.plan import Boot, Plan, PlannedStep, RevertSnap, SwitchOff
 from harness.model.sweep import Cut, PlannedSweep
@@ -135,7 +136,7 @@ class PaperLab(Lab):
         __: object = None,
         *,
         start: Start | AfterCut | None = None,
-        leaves: Path | None = None,
+        leaves: Leaves | None = None,
     ) -> Iterator[PaperMachine]:
         directory.console.touch()
         record.write(BootBegan(2 if isinstance(start, Start) else 1, 0, "the machine was started"))
@@ -152,7 +153,7 @@ class PaperLab(Lab):
             shutil.copyfile(self._recording.log, place.log)
         yield PaperMachine(self.fails if isinstance(start, Start) else "", boot=2 if start else 1)
         if leaves:
-            leaves.write_text("a disk")
+            leaves.disk.write_text("a disk")
 
 
 def without_qemu(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,7 +169,7 @@ def without_qemu(monkeypatch: pytest.MonkeyPatch) -> None:
         return overlay
 
     monkeypatch.setattr(whole_file, "_flush", lambda _: None)
-    monkeypatch.setattr(starts, "_make_movable", lambda *_: None)
+    monkeypatch.setattr(starts, "_lay_on", lambda *_: None)
     monkeypatch.setattr(engine, "require_room", lambda *_: None)
     monkeypatch.setattr(running_sweep, "bootable", bootable)
     monkeypatch.setattr(running_sweep, "POLICY_PATHS", ("/policy",))

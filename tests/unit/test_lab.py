@@ -11,7 +11,7 @@ import pytest
 from harness.errors import Mistake
 from harness.image.build import Image
 from harness.image.workshop import Workshop
-from harness.lab import Prepared, prepare
+from harness.lab_prepared import Prepared, prepare
 from harness.model.catalogue import Catalogue
 from harness.model.plan import HoldUnit, Plan, PlannedStep
 from harness.scenario.catalogue import load_catalogue
@@ -31,8 +31,8 @@ def prepared(
 ) -> Prepared:
     here = Path("nowhere")
     image = Image("mine", "key", here, here, here, "/dev/vda1", "", here, our_initrd=ours)
-    monkeypatch.setattr("harness.lab.build_image", lambda *_: image)
-    monkeypatch.setattr("harness.lab.build_payload", lambda *_: here)
+    monkeypatch.setattr("harness.lab_prepared.build_image", lambda *_: image)
+    monkeypatch.setattr("harness.lab_prepared.build_payload", lambda *_: here)
     plan: Plan = replace(fresh_revert().plan(), image=next(iter(catalogue.images)), snaps=(), steps=steps)
     workshop: Workshop = None  # type: ignore[assignment]
     return prepare(plan, catalogue, workshop)

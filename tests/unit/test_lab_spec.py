@@ -16,8 +16,9 @@ from harness import lab as lab_module
 from harness.host.rundir import new_run
 from harness.image.build import Image
 from harness.image.starts import Start
-from harness.lab import Lab, Prepared
-from harness.lab_spec import AfterCut, LabOptions, Wants, wants_of
+from harness.lab import Lab
+from harness.lab_prepared import Prepared
+from harness.lab_spec import AfterCut, LabOptions, Leaves, Wants, wants_of
 from harness.model.clock import GuestTime, HostTime
 from harness.model.occurrence import Held, UnitChanged
 from harness.model.plan import AwaitPoint, PlannedStep, RebootGuest
@@ -127,7 +128,9 @@ def test_what_is_swept_is_logged_in_the_run_s_directory(
     root = spec.disks[0]
     assert (root.cache, root.write_log) == (CacheMode.WRITEBACK, place.log)
     assert place.path.name == "sweep"
-    started, _ = asked_for(tmp_path, monkeypatch, None, Wants(swept=True), leaves=tmp_path / "left.qcow2")
+    started, _ = asked_for(
+        tmp_path, monkeypatch, None, Wants(swept=True), leaves=Leaves(tmp_path / "left.qcow2")
+    )
     assert started.disks[0].write_log is None
     assert len(prepared) == 1
 
@@ -141,8 +144,8 @@ def test_after_a_cut_the_clock_goes_on_from_there(tmp_path: Path, monkeypatch: p
 
 def test_and_not_the_start_that_others_share(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     left = tmp_path / "left.qcow2"
-    spec, _ = asked_for(tmp_path, monkeypatch, None, SMALL, leaves=left)
-    plain, _ = asked_for(tmp_path, monkeypatch, None, leaves=left)
+    spec, _ = asked_for(tmp_path, monkeypatch, None, SMALL, leaves=Leaves(left))
+    plain, _ = asked_for(tmp_path, monkeypatch, None, leaves=Leaves(left))
     assert spec.disks[0] == plain.disks[0] == Disk(path=left, serial="root", cache=CacheMode.UNSAFE)
     assert (spec.cpus, spec.memory_mib, spec.clock) == (plain.cpus, plain.memory_mib, "utc")
     assert spec.boot.cmdline == plain.boot.cmdline

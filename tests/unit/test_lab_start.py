@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -18,10 +19,12 @@ from harness.host.rundir import RunDirectory
 from harness.image import starts
 from harness.image.build import Image
 from harness.image.starts import Start
-from harness.lab import Lab, Prepared
-from harness.lab_spec import LabOptions
+from harness.lab import Lab
+from harness.lab_prepared import Prepared
+from harness.lab_spec import LabOptions, Leaves
 from harness.model.event import BootBegan, MemoryRead, RunFailed, StartRepeated
 from harness.model.plan import Action, Boot, Plan, PlannedStep, RunCommand, SwitchOff
+from harness.model.timeline import Timeline
 from harness.qemu.accel import Accelerator
 from harness.record import read_timeline
 from harness.record_writing import Recorder
@@ -104,22 +107,22 @@ class PaperLab(Lab):
         __: object = None,
         *,
         start: Start | None = None,
-        leaves: Path | None = None,
+        leaves: Leaves | None = None,
     ) -> Iterator[PaperMachine]:
         self.done.append([])
         self.bases.append(start)
-        before = directory.console.stat().st_size if start else 0
-        record.write(BootBegan(2 if start else 1, before, "the machine was started"))
-        if not start:
-            directory.console.write_text("boot one\n")
+        boot = start.boots + 1 if start else 1
+        console = directory.console.read_text() if start else ""
+        record.write(BootBegan(boot, len(console), "the machine was started"))
+        directory.console.write_text(f"{console}boot {boot}\n")
         yield PaperMachine(self.done[-1], self._fails)
         if leaves:
-            leaves.write_text("a disk")
+            leaves.disk.write_text("a disk")
 
 
 @pytest.fixture(autouse=True)
 def _no_qemu_img(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(starts, "_make_movable", lambda *_: None)
+    monkeypatch.setattr(starts, "_lay_on", lambda *_: None)
 
 
 def run(lab: PaperLab, *commands: str) -> Path:
@@ -154,8 +157,8 @@ def test_the_next_that_starts_alike_repeats_it(tmp_path: Path) -> None:
     (start,) = lab.bases
     assert start is not None
     told = [recorded.event for recorded in timeline.events if isinstance(recorded.event, StartRepeated)]
-    assert told == [StartRepeated(start.key, start.made)]
-    assert [line.text for boot in timeline.boots[:1] for line in boot.console] == ["boot one"]
+    assert told == [StartRepeated(start.key, start.made, boots=1)]
+    assert [line.text for boot in timeline.boots[:1] for line in boot.console] == ["boot 1"]
 
 
 @pytest.mark.parametrize("different", [{"append": "quiet"}, {"cpus": 4}, {"memory_mib": 999}])
@@ -189,6 +192,57 @@ def test_one_that_ends_by_a_reset_is_gone_on_from_as_soon_as_the_witness_speaks(
     steps = tuple(replace(step, action=ends.get(step.number, step.action)) for step in whole.steps)
     engine.run_plan(replace(whole, steps=steps), lab, print)
     assert lab.done == [["boot", "install", "reset"], ["witness", "go on"]]
+
+
+# -- a start that goes on from another
+
+LONG: tuple[Action, ...] = (
+    *(Boot(), RunCommand("install"), SwitchOff()),
+    *(Boot(), RunCommand("refresh"), SwitchOff()),
+    *(Boot(), RunCommand("go on")),
+)
+
+
+def long_run(lab: PaperLab) -> Timeline:
+    steps = tuple(PlannedStep(str(n), type(a).__name__, a, 60.0) for n, a in enumerate(LONG, 1))
+    return read_timeline(engine.run_plan(replace(plan("install", "go on"), steps=steps), lab, print))
+
+
+def kept_of(timeline: Timeline) -> list[int]:
+    return [each.event.boots for each in timeline.events if isinstance(each.event, StartRepeated)]
+
+
+def test_it_goes_on_from_the_one_that_others_share(tmp_path: Path) -> None:
+    run(PaperLab(tmp_path), "install", "go elsewhere")
+    lab = PaperLab(tmp_path)
+    timeline = long_run(lab)
+    assert lab.done == [["boot", "refresh", "switch off"], ["boot", "go on"]]
+    assert [start.boots for start in lab.bases if start] == [1, 2]
+    assert [boot.number for boot in timeline.boots] == [1, 2, 3]
+    assert kept_of(timeline) == [1]
+    assert [line.text for boot in timeline.boots for line in boot.console] == ["boot 1", "boot 2", "boot 3"]
+
+
+def test_it_is_kept_whole(tmp_path: Path) -> None:
+    first = long_run(PaperLab(tmp_path))
+    assert kept_of(first) == []
+    for place in (tmp_path / "cache" / "starts").iterdir():
+        if len((place / "console.log").read_text().splitlines()) == 1:
+            shutil.rmtree(place)
+    lab = PaperLab(tmp_path)
+    second = long_run(lab)
+    assert lab.done == [["boot", "go on"]]
+    assert kept_of(second) == [2]
+    assert [boot.number for boot in second.boots] == [1, 2, 3]
+    assert [line.text for boot in second.boots for line in boot.console] == ["boot 1", "boot 2", "boot 3"]
+
+
+def test_one_made_from_what_was_there_is_repeated_as_one(tmp_path: Path) -> None:
+    run(PaperLab(tmp_path), "install", "go elsewhere")
+    long_run(PaperLab(tmp_path))
+    timeline = long_run(PaperLab(tmp_path))
+    assert kept_of(timeline) == [2]
+    assert [boot.number for boot in timeline.boots] == [1, 2, 3]
 
 
 def test_a_plan_that_never_switches_off_has_one_machine(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from harness import engine, running_fingerprints
 from harness.errors import CannotMeasure, HostLacks
 from harness.image.build import Image
 from harness.image.snapfile import SnapFile
-from harness.lab import Lab, Prepared
+from harness.lab import Lab
+from harness.lab_prepared import Prepared
 from harness.lab_spec import LabOptions
 from harness.model.event import ArtifactUsed, FingerprintUsed
 from harness.model.plan import ConnectPlug, Plan, PlannedStep, SnapRef

@@ -57,12 +57,13 @@ def allowing(plan: Plan, *troubles: str) -> Plan:
     return replace(plan, invariants=(replace(console, parameters={"allow": troubles}),))
 
 
-# A direct write reaches the disk at once and is not flushed; nothing else is to flush the disk meanwhile, as
-# what is still starting would, and snapd whenever it writes its state.
+# Nothing else is to write: what is still starting would, and snapd whenever it writes its state.
+QUIET = ("systemctl is-system-running --wait >/dev/null || true", "systemctl stop snapd.socket snapd.service")
+# A direct write reaches the disk at once and is not flushed.
 WRITE = "tr '\\0' {} </dev/zero | dd of=/root/block bs=4k count=1 iflag=fullblock conv=notrunc {} status=none"
 ENDS = plan_of(
     BOOT,
-    run("systemctl is-system-running --wait >/dev/null || true", "systemctl stop snapd.socket snapd.service"),
+    run(*QUIET),
     run(WRITE.format("o", "conv=fsync"), "date +%s >/root/then", "sync"),
     run("mount -o remount,commit=300 /", "sync"),
     run(WRITE.format("n", "oflag=direct"), "echo lost >/root/lost"),
@@ -77,7 +78,9 @@ ENDS = plan_of(
     run('test "$(cat /root/kept)" = kept', 'test "$(date +%s)" -ge "$(cat /root/then)"'),
     run("echo more >/root/more; sync"),
     reboot(RebootHow.PANIC),
-    run('test "$(cat /root/more)" = more'),
+    run('test "$(cat /root/more)" = more', "echo all >/root/all"),
+    reboot(RebootHow.CLEAN),
+    run('test "$(cat /root/all)" = all'),
 )  # fmt: skip
 
 
@@ -89,9 +92,10 @@ def test_a_boot_ends_in_each_way_and_the_disk_has_what_it_then_has(make_lab: Mak
         "the power was cut",
         "the host killed QEMU",
         "the host reset it",
+        "the guest reset itself",
         "",
     ]
-    assert len({boot.boot_id for boot in timeline.boots}) == 4
+    assert len({boot.boot_id for boot in timeline.boots}) == 5
     verdict = judge_directory(run_directory)
     assert [finding.summary for finding in verdict.findings if finding.invariant == "record"] == []
     assert verdict.exit_code == 0
@@ -105,6 +109,7 @@ READ_100 = "dd if=/dev/vda of=/dev/null bs=4k count=100 iflag=direct status=none
 FROZEN = "grep -q '^frozen {}' /sys/fs/cgroup/system.slice/snapd.service/cgroup.events"
 FAULTS = plan_of(
     BOOT,
+    run(*QUIET),
     run("ip link set eth1 up", CARRIER.format(1)),
     *with_fault(1, LinkDown("eth1"), run(CARRIER.format(0))),
     run(CARRIER.format(1)),
@@ -147,6 +152,7 @@ def test_things_go_wrong_and_are_well_again(make_lab: MakeLab) -> None:
     assert timeline.failure is None
     struck = [e.event.struck for e in timeline.events if isinstance(e.event, FaultEnded) and e.event.struck]
     assert struck == [1, 1, 1]
+    assert len({boot.boot_id for boot in timeline.boots}) == 2
     verdict = judge_directory(run_directory)
     assert [finding.summary for finding in verdict.findings if finding.invariant == "record"] == []
     assert verdict.exit_code == 0

@@ -51,4 +51,15 @@ def test_nothing_is_told_where_all_held_or_the_start_was_the_runs_own() -> None:
 
 @pytest.mark.parametrize(("boots", "told"), [(1, "boot 1"), (3, "boots 1 to 3")])
 def test_its_boots_are_named(boots: int, told: str) -> None:
-    assert boots_of_start(with_start(fresh_revert().timeline(), boots)) == told
+    assert boots_of_start(REPEATED, with_start(fresh_revert().timeline(), boots)) == told
+
+
+@pytest.mark.parametrize(("boots", "told"), [(1, "boot 1"), (3, "boots 1 to 3")])
+def test_of_a_start_that_goes_on_from_another_the_boots_that_were_there_are_told(
+    boots: int, told: str
+) -> None:
+    timeline = with_start(key_put_back().timeline(), 4)
+    start = replace(REPEATED, boots=boots)
+    assert boots_of_start(start, timeline) == told
+    own = replace(timeline, events=(Recorded(1, HostTime(0), start), *timeline.events[1:]))
+    assert in_doubt(own, judge(key_put_back().timeline())) == ""

@@ -38,7 +38,7 @@ start:
   core: "2.57.6"
   snaps: [network-manager]
   then:
-    - reboot: clean
+    - reboot: reset
     - install: witness
     - refresh: {core: "2.68.3"}
 steps:
@@ -77,7 +77,7 @@ def test_it_is_all_before_the_machine_is_switched_off_and_differs_in_no_check(pl
     actions = [step.action for step in plan.start]
     assert isinstance(actions[-1], SwitchOff)
     assert sum(isinstance(action, RebootGuest) for action in actions) == 1
-    assert wants_of(plan).boots_before == 2
+    assert plan.boots_before == 2
     assert all(not (each.checks or each.twins) for each in actions if isinstance(each, Look))
     after = [step.action for step in plan.steps[len(actions) :]]
     judged = [each for each in after if isinstance(each, Look)]
@@ -87,7 +87,7 @@ def test_it_is_all_before_the_machine_is_switched_off_and_differs_in_no_check(pl
 def test_its_steps_know_their_lines(plans: Plans) -> None:
     (plan,) = plans(TEXT)
     lines = {step.title: step.span.line for step in plan.start if step.span}
-    assert lines == {"reboot (clean)": 7, "install witness": 8, "refresh core to 2.68.3": 9}
+    assert lines == {"reboot (reset)": 7, "install witness": 8, "refresh core to 2.68.3": 9}
 
 
 def test_control_boots_leave_it_out(plans: Plans) -> None:
@@ -113,7 +113,7 @@ def test_control_boots_leave_it_out(plans: Plans) -> None:
     ],
 )
 def test_a_mistake(mistakes: Callable[[str], list[str]], step: str, line: int, says: str) -> None:
-    told = mistakes(TEXT.replace("reboot: clean", step, 1))
+    told = mistakes(TEXT.replace("reboot: reset", step, 1))
     assert any(each.startswith(f"s.yaml:{line}:") and says in each for each in told), told
 
 
@@ -123,6 +123,34 @@ def test_the_schema_has_its_steps() -> None:
         "install", "refresh", "revert", "remove", "connect", "disconnect", "reboot", "wait", "run", "hold",
         "during",
     }  # fmt: skip
+
+
+# -- a start that begins with a boot of its own
+
+
+def test_it_goes_on_from_what_was_installed(plans: Plans) -> None:
+    (plan,) = plans(TEXT.replace("reboot: reset", "reboot: clean"))
+    lines = TEXT.splitlines()
+    (without,) = plans("\n".join([*lines[:5], *lines[9:]]).replace("revert: core", "install: witness"))
+    installed, start = plan.starts
+    assert installed == without.start
+    assert start == plan.start
+    assert [type(step.action) for step in start[len(installed) :]] == [
+        Boot, Look, InstallSnap, Look, InstallSnap, Look, SwitchOff,
+    ]  # fmt: skip
+    assert plan.boots_before == 2
+    assert looks(plan)[1:4] == [
+        ("at the end of the start", "2.57.6", True),
+        ("at boot 2", "2.57.6", True),
+        ("after install witness", "2.57.6", False),
+    ]
+
+
+def test_one_that_has_nothing_else_to_do_boots_once_more(plans: Plans) -> None:
+    lines = TEXT.replace("reboot: reset", "reboot: clean").splitlines()
+    (plan,) = plans("\n".join([*lines[:7], *lines[9:]]).replace("revert: core", "install: witness"))
+    installed, start = plan.starts
+    assert [type(step.action) for step in start[len(installed) :]] == [Boot, Look, SwitchOff]
 
 
 # -- a start that ends with a change under way
@@ -162,7 +190,7 @@ def test_a_start_may_end_by_a_reset_with_a_unit_held(plans: Plans) -> None:
         ("at boot 2", "2.57.6", True),
     ]
     wants = wants_of(plan)
-    assert wants.boots_before == 1
+    assert plan.boots_before == 1
     assert wants.holds_before == (HoldUnit(1, "snapd.service"),)
 
 
