@@ -26,6 +26,7 @@ from tests.faults.launcher_faults import LAUNCHER_FAULTS
 from tests.faults.mount_faults import MOUNT_FAULTS
 from tests.faults.point_faults import POINT_FAULTS
 from tests.faults.rate_faults import RATE_FAULTS
+from tests.faults.start_faults import START_FAULTS
 from tests.faults.sweep_faults import SWEEP_FAULTS
 from tests.faults.text_faults import TEXT_FAULTS
 
@@ -41,6 +42,7 @@ FAULTS = (
     *MOUNT_FAULTS,
     *POINT_FAULTS,
     *RATE_FAULTS,
+    *START_FAULTS,
     *SWEEP_FAULTS,
     *TEXT_FAULTS,
 )
