@@ -25,11 +25,13 @@ MakeLab = Callable[..., Lab]
 def make_lab(tmp_path: Path) -> MakeLab:
     """A lab whose runs lie in the test's directory; keyword arguments are LabOptions' own."""
 
-    def make(**options: str) -> Lab:
-        found = LabOptions(catalogue=ROOT / "images/catalogue.yaml", runs=tmp_path / "runs", **options)
-        return Lab(found, lambda line: print(line, file=sys.stderr))
+    return lambda **options: lab_in(tmp_path, **options)
 
-    return make
+
+def lab_in(directory: Path, **options: str) -> Lab:
+    """A lab of the project's catalogue, its runs in `directory`; keyword arguments are LabOptions' own."""
+    found = LabOptions(catalogue=ROOT / "images/catalogue.yaml", runs=directory / "runs", **options)
+    return Lab(found, lambda line: print(line, file=sys.stderr))
 
 
 def plan_of(*actions: tuple[Action, float]) -> Plan:

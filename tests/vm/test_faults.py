@@ -156,12 +156,3 @@ def test_things_go_wrong_and_are_well_again(make_lab: MakeLab) -> None:
     verdict = judge_directory(run_directory)
     assert [finding.summary for finding in verdict.findings if finding.invariant == "record"] == []
     assert verdict.exit_code == 0
-
-
-def test_a_point_that_is_not_reached_leaves_the_run_unproven(make_lab: MakeLab) -> None:
-    plan = plan_of(BOOT, wait(ProgramExecuted("snap-failure"), 1.0), run("true"))
-    run_directory = run_plan(plan, make_lab(), print)
-    assert read_timeline(run_directory).failure is None
-    verdict = judge_directory(run_directory)
-    assert [f.kind for f in verdict.findings if f.invariant == "record"] == ["never-reached"]
-    assert verdict.exit_code == 2

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-only
-"""What the witness sees happen in a real guest: from before its systemd, from the kernel's own sources."""
+"""What the witness sees happen in a real guest: from before its systemd, from the kernel's own sources.
+
+And what it does not see: a point that is not reached.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness.engine import run_plan
+from harness.judge import judge_directory
 from harness.model.occurrence import (
     Executed,
     FileChanged,
@@ -19,11 +23,13 @@ from harness.model.occurrence import (
     UnitChanged,
     Watching,
 )
-from harness.model.plan import Boot, RunCommand
+from harness.model.plan import AwaitPoint, Boot, RunCommand
+from harness.model.point import ProgramExecuted
 from harness.record import read_timeline
-from tests.vm.conftest import MakeLab, plan_of
+from tests.vm.conftest import lab_in, plan_of
 
-pytestmark = pytest.mark.vm
+# The one run is made once for the module, and would else be made on every worker.
+pytestmark = [pytest.mark.vm, pytest.mark.xdist_group("occurrences")]
 
 TAG = "snap.fake.app"
 # Stands for snap-exec: the witness goes by the names of programs.
@@ -44,13 +50,32 @@ sleep 5
 """
 
 
+PLAN = plan_of(
+    (Boot(), 180.0),
+    (RunCommand(STEPS), 120.0),
+    (AwaitPoint(ProgramExecuted("snap-failure")), 1.0),
+    (RunCommand("true"), 60.0),
+)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return run_plan(PLAN, lab_in(tmp_path_factory.mktemp("occurrences")), print)
+
+
 @pytest.fixture
-def occurred(make_lab: MakeLab) -> tuple[Occurrence, ...]:
-    run = run_plan(plan_of((Boot(), 180.0), (RunCommand(STEPS), 120.0)), make_lab(), print)
+def occurred(run: Path) -> tuple[Occurrence, ...]:
     timeline = read_timeline(run)
     assert timeline.gaps == ()
     (boot,) = timeline.boots
     return tuple(seen.occurrence for seen in boot.occurrences)
+
+
+def test_a_point_that_is_not_reached_leaves_the_run_unproven(run: Path) -> None:
+    assert read_timeline(run).failure is None
+    verdict = judge_directory(run)
+    assert [f.kind for f in verdict.findings if f.invariant == "record"] == ["never-reached"]
+    assert verdict.exit_code == 2
 
 
 def test_a_boot_is_seen_from_its_beginning(occurred: tuple[Occurrence, ...]) -> None:
