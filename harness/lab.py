@@ -59,7 +59,7 @@ from harness.qemu.console import ConsoleFollower
 from harness.qemu.disk import create_overlay
 from harness.qemu.instance import Instance
 from harness.qemu.instance import start as begin
-from harness.qemu.versions import read_version
+from harness.qemu.versions import ONE_THREAD, read_version
 from harness.record_writing import Recorder
 from harness.scenario.alone import cores_of
 from harness.scenario.catalogue import load_catalogue
@@ -200,7 +200,7 @@ class Lab:
         used = installed_files(steps)
         machine = {
             "witness": probe_sha256(),
-            "accelerator": accelerator.option,
+            "accelerator": accelerator.kind,
             "cpu": accelerator.cpu_model,
             "cpus": self.options.cpus,
             "memory": self.options.memory_mib,
@@ -293,6 +293,11 @@ class Lab:
                 yield Path(scratch)
 
     def _accelerator(self, image: Image) -> Accelerator:
+        chosen = self._chosen_accelerator(image)
+        alone = chosen.kind != "tcg" or not self.options.one_thread
+        return chosen if alone else replace(chosen, option=ONE_THREAD)
+
+    def _chosen_accelerator(self, image: Image) -> Accelerator:
         options = self.options
         cache = self._workshop.store.root
         match options.accelerator:

@@ -38,6 +38,7 @@ class LabOptions:
     """Where a lab finds and leaves things.
 
     `accelerator` is `auto`, `kvm` or `tcg`; `append` goes onto the guest kernel's command line;
+    with `one_thread` an emulated guest's CPUs share one thread of QEMU (harness.qemu.versions.ONE_THREAD);
     `keep` leaves the disk and the run's keys in the run directory. Without `watch` there is no witness in
     the guest and no trace from the kernel's start: what watching costs is measured against that
     (benchmarks/observer.py), and a run without it has no evidence.
@@ -50,6 +51,7 @@ class LabOptions:
     snapshot: str = ""
     snapshot_base: str = ""
     accelerator: str = "auto"
+    one_thread: bool = False
     qemu: str = PROGRAM
     keep: bool = False
     append: str = ""

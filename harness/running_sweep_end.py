@@ -39,6 +39,8 @@ def _told(plan: Plan, options: LabOptions) -> Iterator[str]:
     for name, value in given.items():
         if value:
             yield from (name, str(value))
+    if options.one_thread:
+        yield "--one-thread"
     if options.keep:
         yield "--keep"
 

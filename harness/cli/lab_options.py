@@ -12,6 +12,7 @@ from harness.planning import find_catalogue
 
 RUNS = Path("runs")
 ACCELERATOR = "what machines run with (auto: KVM where a micro-boot shows that it works)"
+ONE_THREAD = "emulate a guest's CPUs in one thread, as several machines at once are better (without KVM)"
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -19,11 +20,12 @@ def options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--runs", type=Path, metavar="DIR", help="where run directories go (runs)")
     add("--accelerator", choices=("auto", "kvm", "tcg"), default="auto", help=ACCELERATOR)
+    add("--one-thread", action="store_true", help=ONE_THREAD)
     add("--keep", action="store_true", help="keep the machine's disk and the run's keys in the run directory")
     add("--qemu", default="qemu-system-x86_64", metavar="PROGRAM", help="the QEMU to use")
 
 
-def as_words(arguments: argparse.Namespace) -> tuple[str, ...]:
+def as_words(arguments: argparse.Namespace, *, beside_others: bool = False) -> tuple[str, ...]:
     """The same options for a `harness run` of its own, without where run directories go."""
     given = {
         "--catalogue": arguments.catalogue,
@@ -35,7 +37,8 @@ def as_words(arguments: argparse.Namespace) -> tuple[str, ...]:
         "--qemu": arguments.qemu,
     }
     words = (word for option, value in given.items() if value for word in (option, str(value)))
-    return (*words, *(["--keep"] if arguments.keep else []))
+    flags = {"--one-thread": arguments.one_thread or beside_others, "--keep": arguments.keep}
+    return (*words, *(flag for flag, given in flags.items() if given))
 
 
 def chosen(arguments: argparse.Namespace, near: Path) -> LabOptions:
@@ -48,6 +51,7 @@ def chosen(arguments: argparse.Namespace, near: Path) -> LabOptions:
         snapshot=arguments.snapshot,
         snapshot_base=arguments.snapshot_base,
         accelerator=arguments.accelerator,
+        one_thread=arguments.one_thread,
         qemu=arguments.qemu,
         keep=arguments.keep,
     )

@@ -46,7 +46,8 @@ def options(parser: argparse.ArgumentParser) -> None:
 def carry_out(arguments: argparse.Namespace) -> int:
     matrix = only(selection.selected_matrix(arguments.matrix, arguments.catalogue), arguments.only)
     with terminate_on_signals(), _directory(arguments) as directory:
-        runs = RunsOf(directory, lab_options.as_words(arguments))
+        options = lab_options.as_words(arguments, beside_others=arguments.at_once > 1)
+        runs = RunsOf(directory, options)
         before = runs.finished if arguments.resume else _never_before
         return run_matrix(matrix, directory, runs.carry_out, before, arguments.at_once)
 

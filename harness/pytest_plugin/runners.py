@@ -53,8 +53,15 @@ def lab_options(config: pytest.Config) -> LabOptions:
         snapshot=option("--harness-snapshot"),
         snapshot_base=option("--harness-snapshot-base"),
         accelerator=option("--harness-accelerator"),
+        one_thread=is_beside_others(config),
         qemu=option("--harness-qemu"),
     )
+
+
+def is_beside_others(config: pytest.Config) -> bool:
+    """Whether pytest-xdist has other workers (each has a `workerinput`), with machines beside ours."""
+    given: dict[str, int] = getattr(config, "workerinput", {})
+    return given.get("workercount", 1) > 1
 
 
 def catalogue_of(config: pytest.Config, near: Path) -> Path:

@@ -43,6 +43,12 @@ class Distrust:
 # in blake2s_compress at a boot; that seldom, boots in two thirds of the time are worth it.
 _SAFE_THREADS = QemuVersion(8, 1, 0)
 
+ONE_THREAD = "tcg,thread=single"
+"""All of a guest's CPUs in one thread of QEMU: for machines side by side, whatever the version.
+
+With a thread for each, one in a hundred boots under 10.0.2 hung or panicked while another machine kept the
+host's CPUs busy (docs/design.md). Where they are busy anyway it is no slower, for 8 % more CPU time."""
+
 # Seen with 7.2.22: double faults behind `cmpxchg16b %gs:(%rsi)` in the kernel's allocator, and a PID
 # 1 frozen on heap corruption under `-cpu max`; none with cx16 hidden from the guest. Not seen with
 # 10.0.2 under Nehalem or max. What lies between was not tried and is trusted from 8 on.
@@ -88,7 +94,7 @@ def accelerator_option(version: QemuVersion, accelerator: str) -> str:
     """The value of `-accel`; it is written to the record."""
     if accelerator != "tcg":
         return accelerator
-    return "tcg,thread=single" if version < _SAFE_THREADS else "tcg,thread=multi"
+    return ONE_THREAD if version < _SAFE_THREADS else "tcg,thread=multi"
 
 
 def parse_version(output: str) -> QemuVersion:

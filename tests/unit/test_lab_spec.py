@@ -33,6 +33,7 @@ from tests.unit.builders import fresh_revert
 from tests.unit.paper_guest import unit
 
 NOTHING = Wants()
+OPTIONS = LabOptions(catalogue=Path("c"), runs=Path("runs"), append="theirs", cpus=2)
 
 
 class NotStartedError(Exception):
@@ -48,6 +49,8 @@ def asked_for(
     monkeypatch: pytest.MonkeyPatch,
     perturbation: Perturbation | None,
     wants: Wants = NOTHING,
+    kind: str = "tcg",
+    one_thread: bool = False,
     **others: Any,
 ) -> tuple[MachineSpec, Mapping[str, int]]:
     """The machine that would have been started, and the delays that its seed got."""
@@ -70,8 +73,8 @@ def asked_for(
     monkeypatch.setattr(lab_module, "begin", not_started)
     monkeypatch.setattr(lab_module, "make_seed", seed)
     monkeypatch.setattr(lab_module, "create_overlay", lambda _disk, to: to)
-    monkeypatch.setattr(Lab, "_accelerator", lambda *_: Accelerator("tcg", "tcg", "max", 1.0, "told"))
-    lab = Lab(LabOptions(catalogue=tmp_path / "c", runs=tmp_path, append="theirs", cpus=2), print)
+    monkeypatch.setattr(Lab, "_chosen_accelerator", lambda *_: Accelerator(kind, kind, "max", 1.0, "told"))
+    lab = Lab(replace(OPTIONS, catalogue=tmp_path / "c", runs=tmp_path, one_thread=one_thread), print)
     prepared = Prepared(image, {}, tmp_path / "payload", wants=wants)
     with (
         new_run(tmp_path, "r") as directory,
@@ -176,3 +179,14 @@ def test_what_a_plan_wants_is_read_off_its_steps(how: RebootHow) -> None:
     assert [wants.is_awaited(one) for one in told] == [True, False]
     held = Held(at=GuestTime(2), hold=1, since=GuestTime(1), over=False)
     assert NOTHING.is_awaited(held), "a release waits for it"
+
+
+@pytest.mark.parametrize(
+    ("kind", "one_thread", "option"),
+    [("tcg", False, "tcg"), ("tcg", True, "tcg,thread=single"), ("kvm", True, "kvm")],
+)
+def test_the_cpus_of_machines_side_by_side_share_a_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, one_thread: bool, option: str
+) -> None:
+    spec, _ = asked_for(tmp_path, monkeypatch, None, kind=kind, one_thread=one_thread)
+    assert spec.accelerator == option

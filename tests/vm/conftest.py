@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -30,8 +31,15 @@ def make_lab(tmp_path: Path) -> MakeLab:
 
 def lab_in(directory: Path, **options: str) -> Lab:
     """A lab of the project's catalogue, its runs in `directory`; keyword arguments are LabOptions' own."""
-    found = LabOptions(catalogue=ROOT / "images/catalogue.yaml", runs=directory / "runs", **options)
-    return Lab(found, lambda line: print(line, file=sys.stderr))
+    return Lab(options_in(directory / "runs", **options), lambda line: print(line, file=sys.stderr))
+
+
+def options_in(runs: Path, **options: str) -> LabOptions:
+    """The options of a lab that has the machine to itself, or not, as xdist says."""
+    beside_others = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) > 1
+    return LabOptions(
+        catalogue=ROOT / "images/catalogue.yaml", runs=runs, one_thread=beside_others, **options
+    )
 
 
 def plan_of(*actions: tuple[Action, float]) -> Plan:

@@ -9,14 +9,13 @@ import pytest
 
 from harness.bench import Bench
 from harness.guest.testinfra import host_of
-from harness.lab_spec import LabOptions
-from tests.vm.conftest import ROOT
+from tests.vm.conftest import ROOT, options_in
 
 pytestmark = pytest.mark.vm
 
 
 def test_a_machine_for_a_python_test(tmp_path: Path) -> None:
-    lab = Bench(LabOptions(catalogue=ROOT / "images/catalogue.yaml", runs=tmp_path), print)
+    lab = Bench(options_in(tmp_path), print)
     with lab.machine(ROOT / "scenarios/control/wrong-snapd.yaml") as machine:
         host = host_of(machine.shell)
         assert host.file("/etc/os-release").contains("trixie")

@@ -238,3 +238,18 @@ def test_a_matrix_is_not_taken_for_a_scenario(
     told = capsys.readouterr().err
     assert ("harness matrix scenarios/m.matrix.yaml" in told) == (verb == "run")
     assert "unknown key" not in told
+
+
+@pytest.mark.parametrize(("at_once", "told"), [("1", ()), ("2", ("--one-thread",))])
+def test_runs_side_by_side_are_told_so(
+    planned: PlannedMatrix, monkeypatch: pytest.MonkeyPatch, at_once: str, told: tuple[str, ...]
+) -> None:
+    given: list[tuple[str, ...]] = []
+
+    def runs_of(_: Path, options: tuple[str, ...]) -> None:
+        given.append(options)
+        raise Mistake("that is all")
+
+    monkeypatch.setattr(matrix, "RunsOf", runs_of)
+    main(["matrix", planned.file, "--at-once", at_once])
+    assert [tuple(word for word in words if word == "--one-thread") for words in given] == [told]

@@ -192,6 +192,7 @@ def test_it_says_what_is_kept_how_large_that_is_and_how_to_go_on(
         "mirror": "http://a b",
         "qemu": "qemu-9",
         "snapshot": "2025",
+        "one_thread": True,
         "keep": True,
     }
     lab = PaperLab(tmp_path, recording, **options)
@@ -208,7 +209,7 @@ def test_it_says_what_is_kept_how_large_that_is_and_how_to_go_on(
     assert command == (
         f"sweep: to go on: harness run scenario.yaml --resume {place.parent} --catalogue {tmp_path}/none"
         f" --cache {tmp_path}/cache --mirror 'http://a b' --snapshot 2025"
-        " --accelerator tcg --qemu qemu-9 --keep"
+        " --accelerator tcg --qemu qemu-9 --one-thread --keep"
     )
 
 
