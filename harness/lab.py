@@ -200,6 +200,7 @@ class Lab:
         used = installed_files(steps)
         machine = {
             "witness": probe_sha256(),
+            # Not its option: a guest leaves the same whether its CPUs share a thread of QEMU or not.
             "accelerator": accelerator.kind,
             "cpu": accelerator.cpu_model,
             "cpus": self.options.cpus,

@@ -12,7 +12,7 @@ from harness.planning import find_catalogue
 
 RUNS = Path("runs")
 ACCELERATOR = "what machines run with (auto: KVM where a micro-boot shows that it works)"
-ONE_THREAD = "emulate a guest's CPUs in one thread, as several machines at once are better (without KVM)"
+ONE_THREAD = "without KVM, emulate all of a guest's CPUs in one thread: for machines side by side"
 
 
 def options(parser: argparse.ArgumentParser) -> None:

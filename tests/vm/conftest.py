@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +14,7 @@ from harness.lab_spec import LabOptions
 from harness.model.plan import PLAN_FORMAT, Action, Plan, PlannedInvariant, PlannedStep
 from harness.model.scenario import Timeouts
 from harness.model.spans import Span
+from harness.pytest_plugin.runners import is_beside_others
 
 ROOT = Path(__file__).parents[2]
 IMAGE = "trixie-snapd-2.57.6"
@@ -23,20 +23,19 @@ MakeLab = Callable[..., Lab]
 
 
 @pytest.fixture
-def make_lab(tmp_path: Path) -> MakeLab:
+def make_lab(tmp_path: Path, pytestconfig: pytest.Config) -> MakeLab:
     """A lab whose runs lie in the test's directory; keyword arguments are LabOptions' own."""
+    return lambda **options: lab_in(tmp_path, pytestconfig, **options)
 
-    return lambda **options: lab_in(tmp_path, **options)
 
-
-def lab_in(directory: Path, **options: str) -> Lab:
+def lab_in(directory: Path, config: pytest.Config, **options: str) -> Lab:
     """A lab of the project's catalogue, its runs in `directory`; keyword arguments are LabOptions' own."""
-    return Lab(options_in(directory / "runs", **options), lambda line: print(line, file=sys.stderr))
+    return Lab(options_in(directory / "runs", config, **options), lambda line: print(line, file=sys.stderr))
 
 
-def options_in(runs: Path, **options: str) -> LabOptions:
-    """The options of a lab that has the machine to itself, or not, as xdist says."""
-    beside_others = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) > 1
+def options_in(runs: Path, config: pytest.Config, **options: str) -> LabOptions:
+    """The options of a lab of the project's catalogue."""
+    beside_others = is_beside_others(config)
     return LabOptions(
         catalogue=ROOT / "images/catalogue.yaml", runs=runs, one_thread=beside_others, **options
     )

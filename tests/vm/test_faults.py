@@ -95,6 +95,7 @@ def test_a_boot_ends_in_each_way_and_the_disk_has_what_it_then_has(make_lab: Mak
         "the guest reset itself",
         "",
     ]
+    assert [boot.number for boot in timeline.boots] == [1, 2, 3, 4, 5]
     assert len({boot.boot_id for boot in timeline.boots}) == 5
     verdict = judge_directory(run_directory)
     assert [finding.summary for finding in verdict.findings if finding.invariant == "record"] == []

@@ -59,8 +59,8 @@ PLAN = plan_of(
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return run_plan(PLAN, lab_in(tmp_path_factory.mktemp("occurrences")), print)
+def run(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Path:
+    return run_plan(PLAN, lab_in(tmp_path_factory.mktemp("occurrences"), pytestconfig), print)
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from tests.vm.conftest import ROOT, options_in
 pytestmark = pytest.mark.vm
 
 
-def test_a_machine_for_a_python_test(tmp_path: Path) -> None:
-    lab = Bench(options_in(tmp_path), print)
+def test_a_machine_for_a_python_test(tmp_path: Path, pytestconfig: pytest.Config) -> None:
+    lab = Bench(options_in(tmp_path, pytestconfig), print)
     with lab.machine(ROOT / "scenarios/control/wrong-snapd.yaml") as machine:
         host = host_of(machine.shell)
         assert host.file("/etc/os-release").contains("trixie")
