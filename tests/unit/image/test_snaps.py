@@ -7,12 +7,16 @@ import json
 import os
 import re
 import shutil
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness.errors import BuildFailed, Mistake
 from harness.host import process
+from harness.host.process import Argument, Completed
 from harness.image import core
 from harness.image.core import build_core
 from harness.image.payload import build_payload
@@ -73,6 +77,21 @@ def test_a_snap_is_the_same_twice_and_all_of_it_is_roots(tmp_path: Path) -> None
     rows = [line for line in listed(tmp_path / "a.snap").splitlines() if line[:1] in "d-"]
     assert all(" 0/0 " in row for row in rows)
     assert re.match(r"drwxr-xr-x .* squashfs-root$", rows[0]), "snap-confine refuses others"
+
+
+def test_a_normal_users_snap_is_roots_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    squash(root_tree(VERSION="1"), tmp_path / "roots.snap")
+    as_nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--")
+    run, who = process.run, as_nobody if os.geteuid() == 0 else ()
+
+    def run_as_nobody(argv: Sequence[Argument], **options: Any) -> Completed:
+        return run([*who, *argv], **options)
+
+    monkeypatch.setattr(process, "run", run_as_nobody)
+    with tempfile.TemporaryDirectory(dir="/tmp") as place:
+        Path(place).chmod(0o777)
+        squash(root_tree(VERSION="1"), Path(place) / "nobodys.snap")
+        assert (Path(place) / "nobodys.snap").read_bytes() == (tmp_path / "roots.snap").read_bytes()
 
 
 def test_a_snap_has_the_time_that_it_is_given(tmp_path: Path) -> None:
