@@ -15,7 +15,7 @@ from harness.fault import Undo, apply
 from harness.host.deadline import Deadline, monotonic
 from harness.host.progress import Progress, Tell
 from harness.host.rundir import RunDirectory
-from harness.image.starts import Start
+from harness.image.starts import Carried, Start
 from harness.lab import Lab
 from harness.lab_prepared import Prepared
 from harness.lab_spec import AfterCut
@@ -130,6 +130,7 @@ class _Execution:
         self._change: str | None = None
         self._ends: Deadline | None = None
         self._bytecode: Mapping[str, bytes] = {}
+        self._unsettled: list[str] = []
         self._undo: dict[int, Undo] = {}
         self.number = ""
 
@@ -143,10 +144,10 @@ class _Execution:
         """Carry the plan's start out, or have it repeated."""
         return lab.start(self._plan, prepared, directory, self._record, self)
 
-    def carry_out_start(self, steps: Iterable[PlannedStep], machine: Machine) -> Mapping[str, bytes]:
-        """Carry out steps that end with the machine switched off; returns the witness's bytecode."""
+    def carry_out_start(self, steps: Iterable[PlannedStep], machine: Machine) -> Carried:
+        """Carry out steps that end with the machine switched off."""
         self.carry_out(steps, machine)
-        return self._bytecode
+        return Carried(self._bytecode, tuple(self._unsettled))
 
     def skip_start(self, steps: Sequence[PlannedStep], start: Start) -> None:
         """The run's first steps were repeated."""
@@ -235,6 +236,8 @@ class _Execution:
 
     def _look(self, action: Look, machine: Machine, deadline: Deadline, *, settle: bool) -> str:
         look = machine.look(action.reason, deadline, settle=settle, twins=action.twins)
+        if settle:
+            self._unsettled += look.unsettled
         self._record.write(
             LookTaken(self.number, machine.boot, look.number, action.expects_core, action.boot_end)
         )

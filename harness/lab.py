@@ -30,7 +30,7 @@ from harness.host.progress import Tell
 from harness.host.rundir import RunDirectory, new_run
 from harness.image.build import Image
 from harness.image.fingerprints import find_fingerprint, obtain_fingerprint
-from harness.image.starts import Start, disk_in, keep_bytecode, obtain_start, start_key
+from harness.image.starts import Carried, Start, disk_in, keep_beside_disk, obtain_start, start_key
 from harness.image.workshop import Workshop, open_workshop
 from harness.lab_prepared import Prepared, prepare
 from harness.lab_spec import (
@@ -72,8 +72,8 @@ _NO_KVM = Path("/dev/null/kvm")
 class StartCarrier(Protocol):
     """Who carries out a start's steps, or is told that they need not be."""
 
-    def carry_out_start(self, steps: Sequence[PlannedStep], machine: Machine) -> Mapping[str, bytes]:
-        """Carry them out, and leave the machine switched off; returns the witness's bytecode."""
+    def carry_out_start(self, steps: Sequence[PlannedStep], machine: Machine) -> Carried:
+        """Carry them out, and leave the machine switched off."""
 
     def skip_start(self, steps: Sequence[PlannedStep], start: Start) -> None:
         """The run's first steps are in `start`, which was there already."""
@@ -175,7 +175,10 @@ class Lab:
             mine = steps[len(others[-1]) :] if others else steps
             leaves = Leaves(disk_in(place), any(isinstance(step.action, HoldUnit) for step in mine))
             with self.machine(prepared, directory, record, start=before, leaves=leaves) as machine:
-                keep_bytecode(carrier.carry_out_start(mine, machine), place)
+                carried = carrier.carry_out_start(mine, machine)
+            keep_beside_disk(carried, place)
+            if carried.unsettled:
+                self._tell("this start has not settled: the next run that starts so makes its own")
             record_start.keep(directory.path, since, place)
             return behind
 

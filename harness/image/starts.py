@@ -30,6 +30,15 @@ KEPT = 6
 NEEDS = 1024 * MIB
 _MADE = "made.json"
 _BYTECODE = "bytecode"
+_UNSETTLED = "unsettled.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What a start left beside its disk: the witness's bytecode, by file name, and what had not settled."""
+
+    bytecode: Mapping[str, bytes]
+    unsettled: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +70,13 @@ class Start:
         return {path.name: path.read_bytes() for path in (self.place / _BYTECODE).glob("*")}
 
 
-def keep_bytecode(code: Mapping[str, bytes], place: Path) -> None:
+def keep_beside_disk(carried: Carried, place: Path) -> None:
     """Leave it with a start that is being made in `place`."""
     (place / _BYTECODE).mkdir()
-    for name, content in code.items():
+    for name, content in carried.bytecode.items():
         (place / _BYTECODE / name).write_bytes(content)
+    if carried.unsettled:
+        write_json(place / _UNSETTLED, carried.unsettled)
 
 
 def disk_in(place: Path) -> Path:
@@ -95,6 +106,7 @@ def start_key(
 def obtain_start(key: str, image_disk: Path, take: Callable[[Path], timedelta], store: Store) -> Start:
     """The start under a key, made by `take(directory)` unless it is there; raises what `take` raises.
 
+    One that had not settled is made anew: the host was too busy for it, and not every later run is to suffer.
     `take` leaves `disk_in(directory)`, an overlay of `image_disk` or of another start's disk, and what else
     belongs to it, and returns how far behind the guest's clock is.
 
@@ -106,6 +118,9 @@ def obtain_start(key: str, image_disk: Path, take: Callable[[Path], timedelta], 
         _lay_on(image_disk, disk_in(directory))
         write_json(directory / _MADE, f"{datetime.now(UTC) - behind:%Y-%m-%dT%H:%M:%SZ}")
 
+    there = store.has(KIND, key)
+    if there and (there / _UNSETTLED).exists():
+        discard(there)
     place = store.obtain(KIND, key, make, needs=NEEDS)
     os.utime(place)
     _forget_oldest(store)

@@ -23,7 +23,7 @@ from harness.lab import Lab
 from harness.lab_prepared import Prepared
 from harness.lab_spec import LabOptions, Leaves
 from harness.model.event import BootBegan, MemoryRead, RunFailed, StartRepeated
-from harness.model.plan import Action, Boot, Plan, PlannedStep, RunCommand, SwitchOff
+from harness.model.plan import Action, Boot, Look, Plan, PlannedStep, RunCommand, SwitchOff
 from harness.model.timeline import Timeline
 from harness.qemu.accel import Accelerator
 from harness.record import read_timeline
@@ -45,6 +45,8 @@ def plan(*commands: str) -> Plan:
 class PaperMachine:
     done: list[str]
     fails: str
+    unsettled: tuple[str, ...] = ()
+    boot: int = 1
     patience: Patience = field(default_factory=lambda: Patience(1.0))
 
     @property
@@ -73,6 +75,10 @@ class PaperMachine:
     def explaining(self, _: str) -> Iterator[None]:
         yield
 
+    def look(self, *_: object, **__: object) -> Any:
+        self.done.append("look")
+        return type("Look", (), {"number": 1, "unsettled": self.unsettled})
+
     def memory(self) -> MemoryRead:
         return MemoryRead(0, 0, 0, 0)
 
@@ -83,13 +89,13 @@ class PaperMachine:
 class PaperLab(Lab):
     """A lab with machines of paper; `done` is what was done, machine by machine."""
 
-    def __init__(self, root: Path, fails: str = "", **options: Any) -> None:
+    def __init__(self, root: Path, fails: str = "", unsettled: tuple[str, ...] = (), **options: Any) -> None:
         super().__init__(
             LabOptions(catalogue=root / "none", runs=root / "runs", cache=root / "cache", **options), print
         )
         self.done: list[list[str]] = []
         self.bases: list[Start | None] = []
-        self._fails = fails
+        self._of_machines = fails, unsettled
 
     def prepare(self, _: Plan) -> Prepared:
         image = Image("i", "key", Path("disk"), Path("k"), Path("i"), "/dev/vda", "", Path("m"))
@@ -115,7 +121,7 @@ class PaperLab(Lab):
         console = directory.console.read_text() if start else ""
         record.write(BootBegan(boot, len(console), "the machine was started"))
         directory.console.write_text(f"{console}boot {boot}\n")
-        yield PaperMachine(self.done[-1], self._fails)
+        yield PaperMachine(self.done[-1], *self._of_machines)
         if leaves:
             leaves.disk.write_text("a disk")
 
@@ -192,6 +198,33 @@ def test_one_that_ends_by_a_reset_is_gone_on_from_as_soon_as_the_witness_speaks(
     steps = tuple(replace(step, action=ends.get(step.number, step.action)) for step in whole.steps)
     engine.run_plan(replace(whole, steps=steps), lab, print)
     assert lab.done == [["boot", "install", "reset"], ["witness", "go on"]]
+
+
+def run_with_look(lab: PaperLab, *, boot_end: bool = True) -> None:
+    whole = plan("install", "go on")
+    look = PlannedStep("2b", "look", Look("at the end of the start", "2.57.6", boot_end=boot_end), 60.0)
+    engine.run_plan(replace(whole, steps=(*whole.steps[:2], look, *whole.steps[2:])), lab, print)
+
+
+def test_one_that_had_not_settled_is_gone_on_from_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    busy = PaperLab(tmp_path, unsettled=("snap.a.b.service waits in snap-confine",))
+    run_with_look(busy)
+    assert busy.done == [["boot", "install", "look", "switch off"], ["boot", "go on"]]
+    assert "this start has not settled: the next run that starts so makes its own" in capsys.readouterr().out
+    next_lab, later_lab = PaperLab(tmp_path), PaperLab(tmp_path)
+    run_with_look(next_lab)
+    assert next_lab.done == busy.done
+    run_with_look(later_lab)
+    assert later_lab.done == [["boot", "go on"]]
+
+
+def test_a_look_that_waits_for_nothing_says_nothing_of_it(tmp_path: Path) -> None:
+    run_with_look(PaperLab(tmp_path, unsettled=("a job runs",)), boot_end=False)
+    lab = PaperLab(tmp_path)
+    run_with_look(lab, boot_end=False)
+    assert lab.done == [["boot", "go on"]]
 
 
 # -- a start that goes on from another
