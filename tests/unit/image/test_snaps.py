@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -117,11 +118,16 @@ def test_capabilities_beside_a_program_are_set_on_it(tmp_path: Path) -> None:
     tree.file("usr/lib/snapd/snap-confine.caps", b"cap_chown,cap_sys_admin=p")
     core._finish(tree, "")
     squash(tree, tmp_path / "core.snap")
-    process.run(["unsquashfs", "-quiet", "-no-progress", "-d", tmp_path / "out", tmp_path / "core.snap"])
-
-    if os.geteuid() == 0:
-        value = os.getxattr(tmp_path / "out/usr/lib/snapd/snap-confine", "security.capability")
-        assert value == core.capability_bytes("cap_chown,cap_sys_admin=p")
+    # unsquashfs unpacks capabilities as root only (4.5.1), and a namespace's are read there.
+    as_root = () if os.geteuid() == 0 else ("unshare", "--map-root-user", "--")
+    if process.run([*as_root, "true"], check=False).returncode != 0:
+        pytest.skip("no user namespaces")
+    out = tmp_path / "out"
+    process.run([*as_root, "unsquashfs", "-quiet", "-no-progress", "-d", out, tmp_path / "core.snap"])
+    reads = "import os, sys; sys.stdout.buffer.write(os.getxattr(sys.argv[1], 'security.capability'))"
+    launcher = out / "usr/lib/snapd/snap-confine"
+    value = process.run([*as_root, sys.executable, "-c", reads, launcher]).stdout
+    assert value == core.capability_bytes("cap_chown,cap_sys_admin=p")
 
 
 def test_a_core_without_info_cannot_be_made() -> None:
