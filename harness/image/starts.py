@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -106,7 +107,9 @@ def start_key(
 def obtain_start(key: str, image_disk: Path, take: Callable[[Path], timedelta], store: Store) -> Start:
     """The start under a key, made by `take(directory)` unless it is there; raises what `take` raises.
 
-    One that had not settled is made anew: the host was too busy for it, and not every later run is to suffer.
+    One that has not settled when it is made is for this caller alone: the host was too busy for it, and not
+    every later run is to suffer.
+
     `take` leaves `disk_in(directory)`, an overlay of `image_disk` or of another start's disk, and what else
     belongs to it, and returns how far behind the guest's clock is.
 
@@ -117,14 +120,30 @@ def obtain_start(key: str, image_disk: Path, take: Callable[[Path], timedelta], 
         behind = take(directory)
         _lay_on(image_disk, disk_in(directory))
         write_json(directory / _MADE, f"{datetime.now(UTC) - behind:%Y-%m-%dT%H:%M:%SZ}")
+        if (directory / _UNSETTLED).exists():
+            raise _SetAside(_moved_aside(directory, store.root / KIND, key))
 
-    there = store.has(KIND, key)
-    if there and (there / _UNSETTLED).exists():
-        discard(there)
-    place = store.obtain(KIND, key, make, needs=NEEDS)
+    try:
+        place = store.obtain(KIND, key, make, needs=NEEDS)
+    except _SetAside as one:
+        place = one.place
     os.utime(place)
     _forget_oldest(store)
     return Start(key, place, _made(place))
+
+
+class _SetAside(Exception):
+    """A start that was made and is not to be found under its key."""
+
+    def __init__(self, place: Path) -> None:
+        super().__init__(str(place))
+        self.place = place
+
+
+def _moved_aside(directory: Path, starts: Path, key: str) -> Path:
+    """Move it to a place of its own: nothing else may ever lie where its machines have their disk's base."""
+    starts.mkdir(exist_ok=True)
+    return directory.rename(tempfile.mkdtemp(prefix=f"{key}-", dir=starts))
 
 
 def _lay_on(image_disk: Path, disk: Path) -> None:

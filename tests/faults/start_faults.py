@@ -14,7 +14,7 @@ START_FAULTS = (
     Fault(
         "image/starts.py",
         "a start that had not settled is gone on from by all that start so",
-        "if there and (there / _UNSETTLED).exists():",
+        "if (directory / _UNSETTLED).exists():",
         "if False:",
         LAB,
     ),

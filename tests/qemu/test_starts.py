@@ -13,7 +13,7 @@ import pytest
 
 from harness.errors import CannotMeasure, HostLacks
 from harness.host.process import run
-from harness.image.starts import KEPT, Start, disk_in, obtain_start, start_key
+from harness.image.starts import KEPT, Carried, Start, disk_in, keep_beside_disk, obtain_start, start_key
 from harness.image.store import Store
 from harness.model.plan import Boot, InstallSnap, PlannedStep, SnapRef, SwitchOff
 from harness.model.spans import Span
@@ -73,6 +73,21 @@ def test_one_that_cannot_be_taken_leaves_nothing(store: Store, image: Path) -> N
     assert not store.has("starts", KEY)
     assert list((store.root / "tmp").iterdir()) == []
     assert taken(KEY, image, store).disk.exists()
+
+
+def test_one_that_had_not_settled_is_whole_and_for_its_maker_alone(store: Store, image: Path) -> None:
+    def take(place: Path) -> timedelta:
+        create_overlay(image, disk_in(place), needed_mib=1)
+        keep_beside_disk(Carried({"agent.pyc": b"code"}, ("snap.a.b.service waits in snap",)), place)
+        return timedelta()
+
+    busy = obtain_start(KEY, image, take, store)
+    assert (busy.key, busy.bytecode) == (KEY, {"agent.pyc": b"code"})
+    run(["qemu-io", "-f", "qcow2", "-c", "read 0 512", busy.disk])
+    calm = taken(KEY, image, store)
+    assert calm.place != busy.place
+    assert busy.disk.exists()
+    assert obtain_start(KEY, image, refuse, store) == calm
 
 
 def test_a_store_that_was_moved_still_has_it_whole(store: Store, image: Path, tmp_path: Path) -> None:
